@@ -1,0 +1,425 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// report is what the tests read of a run report. It is written apart from
+// the program's own types, so that a renamed field is seen.
+type report struct {
+	Tasks []struct {
+		ID       string          `json:"id"`
+		State    string          `json:"state"`
+		Context  json.RawMessage `json:"context"`
+		Warnings []string        `json:"warnings"`
+		Steps    []step          `json:"steps"`
+	} `json:"tasks"`
+	Rejected *struct {
+		Code   string `json:"code"`
+		Errors []struct {
+			Path    string `json:"path"`
+			Message string `json:"message"`
+		} `json:"errors"`
+	} `json:"rejected"`
+	Notes struct {
+		Charges      int              `json:"charges"`
+		Charged      json.Number      `json:"charged"`
+		GatewayCalls int              `json:"gateway_calls"`
+		Stock        map[string]int64 `json:"stock"`
+		Orders       int              `json:"orders"`
+		Mails        int              `json:"mails"`
+	} `json:"notes"`
+}
+
+type step struct {
+	Name     string          `json:"name"`
+	State    string          `json:"state"`
+	Attempts int             `json:"attempts"`
+	Max      int             `json:"max_attempts"`
+	Result   json.RawMessage `json:"result"`
+	Metadata json.RawMessage `json:"metadata"`
+	Error    *struct {
+		Kind         string         `json:"kind"`
+		Code         string         `json:"code"`
+		RetryAfterMS int64          `json:"retry_after_ms"`
+		Context      map[string]any `json:"context"`
+	} `json:"error"`
+}
+
+// steps gives the report's first task's steps by name.
+func (r report) steps() map[string]step {
+	steps := map[string]step{}
+	for _, s := range r.Tasks[0].Steps {
+		steps[s.Name] = s
+	}
+	return steps
+}
+
+// result gives one field of a step's result as it stands in the JSON.
+func (r report) result(t *testing.T, step, field string) string {
+	t.Helper()
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(r.steps()[step].Result, &fields); err != nil {
+		t.Fatalf("the result of %s: %v", step, err)
+	}
+	return string(fields[field])
+}
+
+type outcome struct {
+	report
+	exit           int
+	stdout, stderr string
+	took           time.Duration
+}
+
+// checkout runs the post as a reader would, with the report as JSON.
+func checkout(t *testing.T, input string, args ...string) outcome {
+	t.Helper()
+	o := run(t, input, append([]string{"-json", "-input", "-"}, args...)...)
+	d := json.NewDecoder(strings.NewReader(o.stdout))
+	if err := d.Decode(&o.report); err != nil || d.More() {
+		t.Fatalf("standard output is not exactly one JSON document (%v):\n%s\n%s", err, o.stdout, o.stderr)
+	}
+	return o
+}
+
+func run(t *testing.T, input string, args ...string) outcome {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	began := time.Now()
+	exit := thisPost.Main(t.Context(), args, strings.NewReader(input), &stdout, &stderr)
+	return outcome{exit: exit, stdout: stdout.String(), stderr: stderr.String(), took: time.Since(began)}
+}
+
+// order makes an order's context. The cart is product and quantity pairs.
+func order(token, amount string, cart ...int) string {
+	return customerOrder(`"email": "customer@example.com", "name": "Robin Marsh"`, token, amount, cart...)
+}
+
+func customerOrder(customer, token, amount string, cart ...int) string {
+	var items []string
+	for i := 0; i < len(cart); i += 2 {
+		items = append(items, fmt.Sprintf(`{"product_id": %d, "quantity": %d}`, cart[i], cart[i+1]))
+	}
+	return fmt.Sprintf(`{"cart_items": [%s], "customer_info": {%s}, "payment_info": {"method": "credit_card", "token": %q, "amount": %s}}`,
+		strings.Join(items, ", "), customer, token, amount)
+}
+
+func TestAGoodOrderIsChargedReservedWrittenAndConfirmed(t *testing.T) {
+	t.Parallel()
+	o := checkout(t, string(example))
+	if o.exit != 0 || o.Tasks[0].State != "complete" {
+		t.Fatalf("exit %d, task %s\n%s", o.exit, o.Tasks[0].State, o.stderr)
+	}
+	var names []string
+	for _, s := range o.Tasks[0].Steps {
+		names = append(names, s.Name)
+		if s.State != "complete" || s.Attempts != 1 || s.Error != nil {
+			t.Errorf("%s is %s after %d attempts, with error %v", s.Name, s.State, s.Attempts, s.Error)
+		}
+	}
+	if diff := cmp.Diff([]string{"validate_cart", "process_payment", "update_inventory", "create_order", "send_confirmation"}, names); diff != "" {
+		t.Errorf("the steps are not in the template's order:\n%s", diff)
+	}
+	for field, want := range map[string]string{"subtotal": "109.97", "tax": "8.80", "shipping": "5.99", "total": "124.76", "item_count": "2"} {
+		if got := o.result(t, "validate_cart", field); got != want {
+			t.Errorf("the cart's %s is %s, want %s", field, got, want)
+		}
+	}
+	if got := o.result(t, "process_payment", "amount_charged"); got != "124.76" {
+		t.Errorf("charged %s, want 124.76", got)
+	}
+	if got := o.result(t, "update_inventory", "total_items_reserved"); got != "3" {
+		t.Errorf("%s items are reserved, want 3", got)
+	}
+	if got := o.result(t, "send_confirmation", "recipient"); got != `"customer@example.com"` {
+		t.Errorf("the confirmation goes to %s", got)
+	}
+	if n := o.Notes; n.Charges != 1 || n.Charged != "124.76" || n.GatewayCalls != 1 || n.Orders != 1 || n.Mails != 1 || n.Stock["1"] != 98 || n.Stock["2"] != 49 {
+		t.Errorf("what is left behind: %+v", n)
+	}
+}
+
+func TestTheFeesAreInTheMetadataOfThePayment(t *testing.T) {
+	t.Parallel()
+	o := checkout(t, string(example))
+	var metadata struct {
+		Hints struct {
+			Fees map[string]json.Number `json:"fees"`
+		} `json:"execution_hints"`
+		Headers map[string]string `json:"http_headers"`
+	}
+	if err := json.Unmarshal(o.steps()["process_payment"].Metadata, &metadata); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]json.Number{"processing_fee": "3.62", "fixed_fee": "0.30", "total_fees": "3.92"}
+	if diff := cmp.Diff(want, metadata.Hints.Fees); diff != "" {
+		t.Errorf("the fees differ:\n%s", diff)
+	}
+	if id := metadata.Headers["X-Payment-ID"]; !strings.HasPrefix(id, "pay_") || len(id) != len("pay_")+24 {
+		t.Errorf("the payment's id is %q", id)
+	}
+}
+
+// TestWhatCanGoWrong is the post's table of errors: for each order what its
+// step ends with, and what the run exits with.
+func TestWhatCanGoWrong(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name       string
+		input      string
+		args       []string
+		step       string
+		kind, code string
+		attempts   int
+		retryAfter int64 // ms
+		exit       int
+		charges    int
+		state      string
+	}{
+		{name: "a declined card is never tried again", input: order("tok_test_declined", "38.38", 1, 1), step: "process_payment", kind: "permanent", code: "PAYMENT_DECLINED", attempts: 1, exit: 1},
+		{name: "nor is one without funds", input: order("tok_test_insufficient_funds", "38.38", 1, 1), step: "process_payment", kind: "permanent", code: "PAYMENT_DECLINED", attempts: 1, exit: 1},
+		{name: "nor an invalid one", input: order("tok_test_invalid_card", "38.38", 1, 1), step: "process_payment", kind: "permanent", code: "PAYMENT_DECLINED", attempts: 1, exit: 1},
+		{name: "a dead network uses up all attempts", input: order("tok_test_network_error", "38.38", 1, 1), step: "process_payment", kind: "retryable", code: "GATEWAY_TIMEOUT", attempts: 3, retryAfter: 15_000, exit: 1},
+		{name: "so does a gateway that is down", input: order("tok_test_unavailable", "38.38", 1, 1), step: "process_payment", kind: "retryable", code: "GATEWAY_UNAVAILABLE", attempts: 3, retryAfter: 15_000, exit: 1},
+		{name: "and one that is overrun", input: order("tok_test_rate_limited", "38.38", 1, 1), step: "process_payment", kind: "retryable", code: "RATE_LIMITED", attempts: 3, retryAfter: 30_000, exit: 1},
+		{name: "and one that says what nobody knows", input: order("tok_test_unknown", "38.38", 1, 1), step: "process_payment", kind: "retryable", code: "UNKNOWN_PAYMENT_STATUS", attempts: 3, retryAfter: 30_000, exit: 1},
+		{name: "a cent too little is not charged", input: order("tok_test_valid", "124.75", 1, 2, 2, 1), step: "process_payment", kind: "permanent", code: "PAYMENT_AMOUNT_MISMATCH", attempts: 1, exit: 1},
+		{name: "nor a cent too much", input: order("tok_test_valid", "124.77", 1, 2, 2, 1), step: "process_payment", kind: "permanent", code: "PAYMENT_AMOUNT_MISMATCH", attempts: 1, exit: 1},
+		{name: "a product that is out of stock may come back", input: order("tok_test_valid", "49.18", 4, 1), step: "validate_cart", kind: "retryable", code: "INSUFFICIENT_STOCK", attempts: 3, retryAfter: 30_000, exit: 1},
+		{name: "more than there is may come back too", input: order("tok_test_valid", "554.72", 3, 26), step: "validate_cart", kind: "retryable", code: "INSUFFICIENT_STOCK", attempts: 3, retryAfter: 30_000, exit: 1},
+		{name: "two lines of a product count together", input: order("tok_test_valid", "554.72", 3, 20, 3, 20), step: "validate_cart", kind: "retryable", code: "INSUFFICIENT_STOCK", attempts: 3, retryAfter: 30_000, exit: 1},
+		{name: "a quantity beyond all bounds is just too much", input: order("tok_test_valid", "1.00", 1, 9_000_000_000_000_000_000, 1, 9_000_000_000_000_000_000), step: "validate_cart", kind: "retryable", code: "INSUFFICIENT_STOCK", attempts: 3, retryAfter: 30_000, exit: 1},
+		{name: "an unknown product stays unknown", input: order("tok_test_valid", "38.38", 99, 1), step: "validate_cart", kind: "permanent", code: "PRODUCT_NOT_FOUND", attempts: 1, exit: 1},
+		{name: "a product that is not sold any more stays so", input: order("tok_test_valid", "70.78", 5, 1), step: "validate_cart", kind: "permanent", code: "PRODUCT_INACTIVE", attempts: 1, exit: 1},
+		{name: "no method", input: strings.Replace(order("tok_test_valid", "38.38", 1, 1), "credit_card", "", 1), step: "process_payment", kind: "permanent", code: "MISSING_PAYMENT_METHOD", attempts: 1, exit: 1},
+		{name: "no token", input: order("", "38.38", 1, 1), step: "process_payment", kind: "permanent", code: "MISSING_PAYMENT_TOKEN", attempts: 1, exit: 1},
+		{name: "another currency", input: strings.Replace(order("tok_test_valid", "38.38", 1, 1), `"amount"`, `"currency": "EUR", "amount"`, 1), step: "process_payment", kind: "permanent", code: "CURRENCY_NOT_SUPPORTED", attempts: 1, exit: 1},
+		{name: "a mailer that stays down leaves a paid order", input: customerOrder(`"email": "mailer-down@example.com", "name": "R"`, "tok_test_valid", "38.38", 1, 1), step: "send_confirmation", kind: "retryable", code: "MAILER_UNAVAILABLE", attempts: 5, retryAfter: 30_000, exit: 0, charges: 1, state: "complete"},
+		{name: "so does one that refuses the address", input: customerOrder(`"email": "mailer-refuses@example.com", "name": "R"`, "tok_test_valid", "38.38", 1, 1), step: "send_confirmation", kind: "permanent", code: "INVALID_EMAIL", attempts: 1, exit: 0, charges: 1, state: "complete"},
+		{name: "and one that is overrun", input: customerOrder(`"email": "mailer-limited@example.com", "name": "R"`, "tok_test_valid", "38.38", 1, 1), step: "send_confirmation", kind: "retryable", code: "RATE_LIMITED", attempts: 5, retryAfter: 60_000, exit: 0, charges: 1, state: "complete"},
+		{name: "an order that cannot be written leaves a charge", input: order("tok_test_valid", "38.38", 1, 1), args: []string{"-fail", "create_order=permanent"}, step: "create_order", kind: "permanent", code: "INJECTED_FAILURE", attempts: 1, exit: 1, charges: 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := checkout(t, tt.input, append([]string{"-env", "test"}, tt.args...)...)
+			if o.exit != tt.exit {
+				t.Errorf("exit %d, want %d\n%s", o.exit, tt.exit, o.stderr)
+			}
+			if len(o.Tasks) == 0 {
+				t.Fatalf("there is no task: rejected %+v", o.Rejected)
+			}
+			state := tt.state
+			if state == "" {
+				state = "error"
+			}
+			s := o.steps()[tt.step]
+			switch {
+			case o.Tasks[0].State != state:
+				t.Errorf("the task is %s, want %s", o.Tasks[0].State, state)
+			case s.Error == nil:
+				t.Fatalf("%s has no error", tt.step)
+			case s.Error.Kind != tt.kind || s.Error.Code != tt.code || s.Error.RetryAfterMS != tt.retryAfter:
+				t.Errorf("%s ends by %s %s, retry after %d ms, want %s %s, %d ms", tt.step, s.Error.Kind, s.Error.Code, s.Error.RetryAfterMS, tt.kind, tt.code, tt.retryAfter)
+			}
+			if s.Attempts != tt.attempts {
+				t.Errorf("%s took %d attempts, want %d", tt.step, s.Attempts, tt.attempts)
+			}
+			if o.Notes.Charges != tt.charges {
+				t.Errorf("the ledger shows %d charges, want %d", o.Notes.Charges, tt.charges)
+			}
+			if o.took > time.Second {
+				t.Errorf("it took %v, want under a second", o.took)
+			}
+			after := false
+			for _, later := range o.Tasks[0].Steps {
+				if after && later.Attempts > 0 {
+					t.Errorf("%s ran after %s had failed", later.Name, tt.step)
+				}
+				after = after || later.Name == tt.step
+			}
+		})
+	}
+}
+
+func TestInputThatIsRejectedNeverBecomesATask(t *testing.T) {
+	t.Parallel()
+	good := order("tok_test_valid", "38.38", 1, 1)
+	tests := []struct{ name, input, path string }{
+		{"an empty cart", order("tok_test_valid", "38.38"), "/cart_items"},
+		{"a quantity of nothing", order("tok_test_valid", "38.38", 1, 0), "/cart_items/0/quantity"},
+		{"no product", strings.Replace(good, `"product_id": 1, `, "", 1), "/cart_items/0/product_id"},
+		{"a bad address", strings.Replace(good, "customer@example.com", "nobody", 1), "/customer_info/email"},
+		{"no customer", strings.Replace(good, `"customer_info"`, `"somebody"`, 1), "/customer_info"},
+		{"no token", strings.Replace(good, `"token"`, `"tokens"`, 1), "/payment_info/token"},
+		{"a tier that is not sold", strings.Replace(good, `"name": "Robin Marsh"`, `"name": "R", "tier": "gold"`, 1), "/customer_info/tier"},
+		{"half a cent", strings.Replace(good, "38.38", "38.385", 1), "/payment_info/amount"},
+		{"no JSON", `{"cart_items": [`, ""},
+		{"a list", `[]`, ""},
+		{"nothing", ``, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			o := checkout(t, tt.input, "-env", "test")
+			if o.exit != 2 || len(o.Tasks) != 0 || o.Rejected == nil || o.Rejected.Code != "INVALID_INPUT" {
+				t.Fatalf("exit %d, %d tasks, rejected %+v\n%s", o.exit, len(o.Tasks), o.Rejected, o.stderr)
+			}
+			if len(o.Rejected.Errors) != 1 || o.Rejected.Errors[0].Path != tt.path || o.Rejected.Errors[0].Message == "" {
+				t.Errorf("the violations are %+v, want one at %q", o.Rejected.Errors, tt.path)
+			}
+			if o.stderr == "" {
+				t.Error("standard error says nothing")
+			}
+		})
+	}
+}
+
+func TestATimeoutAfterTheChargeIsHealedByTheKey(t *testing.T) {
+	t.Parallel()
+	o := checkout(t, order("tok_simulate_timeout", "38.38", 1, 1), "-env", "test")
+	if o.exit != 0 {
+		t.Fatalf("exit %d: %s", o.exit, o.stderr)
+	}
+	if s := o.steps()["process_payment"]; s.Attempts != 3 || s.Error != nil {
+		t.Errorf("process_payment took %d attempts and keeps the error %v, want 3 and none", s.Attempts, s.Error)
+	}
+	if o.Notes.Charges != 1 || o.Notes.GatewayCalls != 3 || o.Notes.Charged != "38.38" {
+		t.Errorf("the gateway saw %d calls and made %d charges of %s in all", o.Notes.GatewayCalls, o.Notes.Charges, o.Notes.Charged)
+	}
+}
+
+func TestPremiumCustomersGoFirst(t *testing.T) {
+	t.Parallel()
+	o := checkout(t, customerOrder(`"email": "premium@example.com", "name": "P", "tier": "premium"`, "tok_test_premium", "38.38", 1, 1))
+	var context map[string]any
+	if err := json.Unmarshal(o.Tasks[0].Context, &context); err != nil {
+		t.Fatal(err)
+	}
+	if context["processing_priority"] != "high" || context["expedited_shipping"] != true || o.exit != 0 {
+		t.Errorf("exit %d, the context is %v", o.exit, context)
+	}
+}
+
+func TestLostAnswersAreAskedForAgainAndChargeOnce(t *testing.T) {
+	t.Parallel()
+	o := run(t, "", "-fail", "process_payment=2")
+	if o.exit != 0 || strings.Count(o.stdout, "ANSWER_LOST") != 2 {
+		t.Fatalf("exit %d:\n%s%s", o.exit, o.stdout, o.stderr)
+	}
+	if !strings.Contains(o.stdout, "1 charge by 3 calls") {
+		t.Errorf("the summary does not say that three calls made one charge:\n%s", o.stdout)
+	}
+	var waits []time.Duration
+	for _, line := range strings.Split(o.stdout, "\n") {
+		if _, rest, ok := strings.Cut(line, "the next in "); ok {
+			wait, _, _ := strings.Cut(rest, ":")
+			d, err := time.ParseDuration(wait)
+			if err != nil {
+				t.Fatal(err)
+			}
+			waits = append(waits, d)
+		}
+	}
+	if len(waits) != 2 || waits[1] <= waits[0] {
+		t.Errorf("the waits are %v, want two that grow", waits)
+	}
+}
+
+func TestEveryStepSurvivesALostAnswerWithoutDoingItsWorkTwice(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"validate_cart", "process_payment", "update_inventory", "create_order", "send_confirmation"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			o := checkout(t, string(example), "-env", "test", "-fail", step+"=1")
+			if o.exit != 0 || o.steps()[step].Attempts != 2 {
+				t.Fatalf("exit %d, %d attempts\n%s", o.exit, o.steps()[step].Attempts, o.stderr)
+			}
+			if n := o.Notes; n.Charges != 1 || n.Orders != 1 || n.Mails != 1 || n.Stock["1"] != 98 || n.Stock["2"] != 49 {
+				t.Errorf("what is left behind: %+v", n)
+			}
+		})
+	}
+}
+
+func TestAHandlerThatHangsIsCutOffAndTriedAgain(t *testing.T) {
+	t.Parallel()
+	o := checkout(t, string(example), "-env", "test", "-hang", "process_payment=50ms")
+	if o.exit != 0 || o.steps()["process_payment"].Attempts != 1 {
+		t.Errorf("a short hang: exit %d, %d attempts", o.exit, o.steps()["process_payment"].Attempts)
+	}
+}
+
+func TestManyOrdersEachHaveAWorldOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	o := checkout(t, order("tok_test_valid", "3253.91", 1, 100), "-n", "50")
+	if o.exit != 0 || len(o.Tasks) != 50 {
+		t.Fatalf("exit %d, %d tasks\n%s", o.exit, len(o.Tasks), o.stderr)
+	}
+	if o.Notes.Stock["1"] != 0 || o.Notes.Charges != 1 {
+		t.Errorf("the first world is left with %+v", o.Notes)
+	}
+}
+
+func TestWrongUsageIsOneLineAndExitTwo(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"-nonsense"}, {"-n", "0"}, {"-n", "many"}, {"surplus"},
+		{"-fail", "process_payment"}, {"-fail", "process_paymen=1"}, {"-fail", "process_payment=0"}, {"-fail", "process_payment=often"},
+		{"-hang", "process_payment"}, {"-hang", "nobody=1s"}, {"-hang", "process_payment=long"},
+		{"-env", "tset"}, {"-task", "ecommerce/nothing"}, {"-task", "ecommerce/process_order@9.9.9"},
+		{"-input", "no-such-file.json"}, {"-db", "mysql"}, {"-crash-after", "create_order"}, {"-keep"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			t.Parallel()
+			o := run(t, "", args...)
+			if o.exit != 2 || o.stdout != "" || strings.Count(o.stderr, "\n") != 1 || !strings.HasPrefix(o.stderr, "01-ecommerce: ") {
+				t.Errorf("exit %d, stdout %q, stderr %q", o.exit, o.stdout, o.stderr)
+			}
+		})
+	}
+}
+
+func TestHelpGoesToStandardOutputAndNamesEveryFlag(t *testing.T) {
+	t.Parallel()
+	o := run(t, "", "-h")
+	if o.exit != 0 || o.stderr != "" {
+		t.Errorf("exit %d, stderr %q", o.exit, o.stderr)
+	}
+	for _, flag := range []string{"-input", "-task", "-json", "-db", "-env", "-n ", "-fail", "-hang", "-crash-after", "-keep"} {
+		if !strings.Contains(o.stdout, flag) {
+			t.Errorf("the help does not name %s", flag)
+		}
+	}
+}
+
+func TestPipedOutputHasNoEscapeCodesAndEndsWithOneSuggestion(t *testing.T) {
+	t.Parallel()
+	o := run(t, "")
+	if strings.Contains(o.stdout, "\x1b") {
+		t.Errorf("there are escape codes in:\n%q", o.stdout)
+	}
+	lines := strings.Split(strings.TrimSpace(o.stdout), "\n")
+	if last := lines[len(lines)-1]; !strings.HasPrefix(last, "Next: go run ./posts/01-ecommerce ") || strings.Count(o.stdout, "Next:") != 1 {
+		t.Errorf("the last line is %q", last)
+	}
+}
+
+func TestTheSameOrderGivesTheSameIDsOnEveryAttempt(t *testing.T) {
+	t.Parallel()
+	o := checkout(t, string(example), "-env", "test", "-fail", "process_payment=2", "-fail", "create_order=2")
+	if got := o.result(t, "create_order", "order_number"); !strings.HasPrefix(got, `"ORD-`) {
+		t.Errorf("the order's number is %s", got)
+	}
+	if o.Notes.Orders != 1 || o.Notes.Charges != 1 {
+		t.Errorf("three attempts made %d orders and %d charges", o.Notes.Orders, o.Notes.Charges)
+	}
+}

@@ -1,0 +1,110 @@
+package tasker
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+)
+
+// Attempt is one run of a handler, as the handler may see it. Handlers find
+// theirs with [Current].
+type Attempt struct {
+	TaskID, RootID, ParentID ID // RootID is the TaskID of a task without parent
+	Namespace, Name, Version string
+	Step                     string // "" in a task handler
+	Number                   int    // of the step's attempts, from 1
+	Max                      int    // attempts that the step may take
+	CorrelationID            string
+	Tag                      string
+
+	initialization map[string]any
+	whole          json.RawMessage                   // the context
+	parts          func() map[string]json.RawMessage // the same by key
+	result         func(step string) (json.RawMessage, bool)
+
+	mu       sync.Mutex
+	metadata map[string]json.RawMessage
+}
+
+type attemptKey struct{}
+
+// Current gives the attempt that ctx belongs to, or nil outside of handlers.
+func Current(ctx context.Context) *Attempt {
+	a, _ := ctx.Value(attemptKey{}).(*Attempt)
+	return a
+}
+
+// WithAttempt gives a handler's test the context that the engine would give.
+func WithAttempt(ctx context.Context, a *Attempt) context.Context {
+	return context.WithValue(ctx, attemptKey{}, a)
+}
+
+// Key is the idempotency key of the step that ctx belongs to: the same on
+// each attempt, and another one for every other step and task. Send it with
+// whatever must happen once. Key panics outside of a handler, since money
+// moved without a key is money moved twice.
+func Key(ctx context.Context) string {
+	a := Current(ctx)
+	if a == nil {
+		panic("tasker.Key: the context is not a handler's; in a test use tasker.WithAttempt")
+	}
+	return a.TaskID.String() + "/" + a.Step
+}
+
+// KeyOf is the key of another step of the same task. It panics as [Key] does.
+func KeyOf(ctx context.Context, step string) string {
+	a := Current(ctx)
+	if a == nil {
+		panic("tasker.KeyOf: the context is not a handler's; in a test use tasker.WithAttempt")
+	}
+	return a.TaskID.String() + "/" + step
+}
+
+// Annotate puts a value beside the step's result, under "metadata", whether
+// the attempt succeeds or fails. A value that cannot be stored is replaced by
+// the reason: a note must not fail the work it is about. Outside of handlers
+// nothing happens.
+func Annotate(ctx context.Context, key string, value any) {
+	a := Current(ctx)
+	if a == nil {
+		return
+	}
+	raw := storableValue(value)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.metadata == nil {
+		a.metadata = map[string]json.RawMessage{}
+	}
+	a.metadata[storableText(key)] = raw
+}
+
+// Metadata gives what was annotated so far, as a JSON object; nil for nothing.
+func (a *Attempt) Metadata() json.RawMessage {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.metadata) == 0 {
+		return nil
+	}
+	raw, _ := json.Marshal(a.metadata) // each value was encoded before
+	return raw
+}
+
+// Context gives the task's context. Handlers rather name its parts in their
+// input; this is for code that serves many kinds of task.
+func (a *Attempt) Context() json.RawMessage {
+	return slices.Clone(a.whole)
+}
+
+// Result gives the result of a step that this one depends on, directly or
+// not; ok is false when it has none.
+func (a *Attempt) Result(step string) (result json.RawMessage, ok bool) {
+	if a.result == nil {
+		return nil, false
+	}
+	return a.result(step)
+}
+
+// Initialization gives the handler's initialization from the template. It
+// must not be changed.
+func (a *Attempt) Initialization() map[string]any { return a.initialization }

@@ -1,0 +1,298 @@
+package tasker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// What a worker holds is bounded, so that others have their share and memory
+// does not fill: steps for twice its slots, and at most so many tasks and
+// bytes.
+const (
+	holdPerSlot  = 2
+	maxHeld      = 4096
+	maxHeldBytes = 256 << 20
+)
+
+// claim asks the store for tasks once half of what the worker may hold is
+// free, and there may be some.
+func (w *worker) claim() {
+	room := min(holdPerSlot*w.config.Concurrency-w.used-w.queued, maxHeld-len(w.held))
+	asked := w.moreWork || !w.now.Before(w.claimAt)
+	if w.stopping || w.claiming || !w.joined || !asked || room < w.config.Concurrency || w.bytes > maxHeldBytes {
+		return
+	}
+	w.claiming, w.moreWork, w.claimAt = true, false, w.now.Add(w.config.Poll)
+	q := CandidateQuery{Templates: w.engine.templateKeys(), Tag: w.config.Tag, Limit: room}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease)
+		defer cancel()
+		found, err := w.store.Candidates(ctx, q)
+		w.do(func() { w.found(&found, err, q.Limit) })
+	}()
+}
+
+// found takes the tasks that the store offered. The claim is their next
+// record, which may hold the first starts as well.
+func (w *worker) found(c *Candidates, err error, limit int) {
+	w.claiming = false
+	if err != nil {
+		w.engine.log.Warn("tasker: the store did not say what wants work; it is asked again", "error", err)
+		return
+	}
+	w.skew = c.Now.Sub(w.now)
+	if len(c.Logs) == limit {
+		w.moreWork = true
+	}
+	if wake := c.NextWake.Add(-w.skew); !c.NextWake.IsZero() && wake.Before(w.claimAt) {
+		w.claimAt = wake
+	}
+	for i := range c.Logs {
+		if w.stopping || !w.joined {
+			return
+		}
+		if err := w.take(&c.Logs[i], false); err != nil {
+			w.engine.log.Error("tasker: a task cannot be claimed", "error", err)
+		}
+	}
+}
+
+// take begins to hold a task. What another worker had started and not
+// finished is lost.
+func (w *worker) take(log *Log, owned bool) error {
+	if w.held[log.Row.ID] != nil {
+		return nil
+	}
+	p, err := w.engine.planOf(&log.Row)
+	if err != nil {
+		return err
+	}
+	t, err := Fold(p.template, *log)
+	if err != nil {
+		return err
+	}
+	if t.State.Final() {
+		return nil
+	}
+	h := newHeld(p, t, log)
+	h.owned, h.since = owned, w.now
+	w.held[h.row.ID] = h
+	if !owned {
+		w.record(h, Event{Kind: Claimed, Worker: w.id})
+	}
+	for i := range t.Steps {
+		if t.Steps[i].State == StepInProgress {
+			for _, e := range t.lost(i) {
+				w.record(h, e)
+			}
+		}
+	}
+	w.advance(h)
+	w.mark(h)
+	return nil
+}
+
+// load reads a task's log anew.
+func (w *worker) load(h *held) {
+	if h.loading {
+		return
+	}
+	h.loading, h.stale = true, false
+	id, until := h.row.ID, w.beatAt.Add(w.config.Lease)
+	go func() {
+		ctx, cancel := context.WithDeadline(context.Background(), until)
+		defer cancel()
+		for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+			log, err := w.store.Load(ctx, id)
+			if err == nil || ctx.Err() != nil || errors.Is(err, ErrNotFound) {
+				w.do(func() { w.loaded(h, &log, err) })
+				return
+			}
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+		}
+	}()
+}
+
+// loaded goes on from what the log says, which wins over what this worker
+// believed: it may hold our own record after a lost reply, or somebody
+// else's.
+func (w *worker) loaded(h *held, log *Log, err error) {
+	h.loading = false
+	if w.held[h.row.ID] != h {
+		return
+	}
+	f := h.flight
+	h.flight = nil
+	stored := f != nil && f.isIn(log)
+	switch {
+	case err != nil:
+		w.forget(h, ErrLeaseLost)
+		return
+	case log.Row.State.Final():
+		if stored && f.append.Change == FinishRow {
+			w.ended(h)
+		}
+		w.forget(h, ErrCancelled)
+		return
+	case log.Row.Owner != w.id:
+		w.forget(h, ErrLeaseLost)
+		return
+	}
+	task, err := Fold(h.plan.template, *log)
+	if err != nil {
+		w.engine.log.Error("tasker: a log that does not fold", "error", err)
+		w.forget(h, ErrLeaseLost)
+		return
+	}
+	if stored {
+		h.seq = f.append.After + 1
+		w.observe(h, f.append.Record, log.Records[f.append.After].At)
+	}
+	w.rebuild(h, task, log, f, stored)
+}
+
+// isIn says whether the flight's record is in a log.
+func (f *flight) isIn(log *Log) bool {
+	at := f.append.After
+	return len(f.append.Record.Events) > 0 && at < int64(len(log.Records)) && log.Records[at].ID == f.append.Record.ID
+}
+
+// rebuild puts a task on the state that its log tells, offers the outcomes
+// again that are not in it, and ends what it knows nothing of.
+func (w *worker) rebuild(h *held, task *Task, log *Log, f *flight, stored bool) {
+	var outcomes []Event
+	unborn := h.starting
+	if f != nil && !stored {
+		outcomes, unborn = append(outcomes, f.append.Record.Events...), append(unborn, f.starting...)
+	}
+	outcomes = append(outcomes, h.pending...)
+	h.task, h.row, h.seq, h.poke, h.owned = task, log.Row, int64(len(log.Records)), log.Row.Poke, true
+	h.pending, h.starting = nil, nil
+	for _, r := range unborn {
+		if h.runs[r.step] == r {
+			delete(h.runs, r.step)
+			w.takeSlot(h, -1)
+		}
+	}
+	for _, e := range outcomes {
+		if i, ok := task.template.graph.index[e.Step]; ok && task.runs(i, e.Attempt) && (e.Kind == Completed || e.Kind == Retrying || e.Kind == Failed) {
+			w.record(h, e)
+		}
+	}
+	for step, r := range h.runs {
+		if !task.runs(step, r.attempt) {
+			delete(h.runs, step)
+			w.end(r, ErrCancelled)
+		}
+	}
+	if stored {
+		for _, r := range f.starting {
+			w.launch(r)
+		}
+	}
+	w.advance(h)
+	w.mark(h)
+}
+
+// runs says whether that attempt of step i was started and has no outcome.
+func (t *Task) runs(i, attempt int) bool {
+	return t.Steps[i].State == StepInProgress && t.Steps[i].starts == attempt
+}
+
+// beat renews the lease three times in its length.
+func (w *worker) beat() {
+	if w.beating || w.now.Before(w.nextBeat) {
+		return
+	}
+	w.beating = true
+	b, sent := Beat{Worker: w.id, Lease: w.config.Lease, First: !w.joined}, w.now
+	w.nextBeat = sent.Add(w.config.Lease / 3)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease/3)
+		defer cancel()
+		pulse, err := w.store.Beat(ctx, b)
+		w.do(func() { w.beaten(b, &pulse, sent, err) })
+	}()
+}
+
+func (w *worker) beaten(b Beat, pulse *Pulse, sent time.Time, err error) {
+	w.beating = false
+	switch {
+	case b.Worker != w.id:
+		return // of the life before
+	case errors.Is(err, ErrWorkerDead):
+		w.rejoin(fmt.Errorf("beat: %w", err))
+		return
+	case err != nil:
+		w.nextBeat = w.now.Add(w.config.Lease / 10)
+		w.engine.log.Warn("tasker: the store did not answer a beat", "error", err)
+		return
+	}
+	w.joined, w.beatAt = true, sent
+	w.skew = pulse.Now.Sub(w.now)
+	w.reconcile(pulse, sent)
+}
+
+// reconcile compares what the store thinks that this worker owns with what it
+// holds.
+func (w *worker) reconcile(pulse *Pulse, sent time.Time) {
+	owned := make(map[ID]bool, len(pulse.Owned))
+	for _, o := range pulse.Owned {
+		owned[o.Task] = true
+		switch h := w.held[o.Task]; {
+		case h == nil:
+			w.adopt(o.Task)
+		case h.owned && o.Poke != h.poke:
+			h.stale = true
+			w.mark(h)
+		}
+	}
+	for id, h := range w.held {
+		if h.owned && h.since.Before(sent) && !owned[id] {
+			h.stale = true
+			w.mark(h)
+		}
+	}
+}
+
+// adopt takes a task that is ours by the store's word alone: the reply to its
+// claim was lost.
+func (w *worker) adopt(id ID) {
+	worker := w.id
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease/3)
+		defer cancel()
+		log, err := w.store.Load(ctx, id)
+		w.do(func() {
+			if err != nil || log.Row.Owner != worker || worker != w.id || w.stopping {
+				return // the next beat tells again
+			}
+			if err := w.take(&log, true); err != nil {
+				w.engine.log.Error("tasker: a task cannot be adopted", "error", err)
+			}
+		})
+	}()
+}
+
+// fence ends everything when the lease may be over: from then on others may
+// have our tasks.
+func (w *worker) fence() {
+	if w.joined && w.now.Sub(w.beatAt) >= w.config.Lease {
+		w.rejoin(fmt.Errorf("no beat was answered for %v", w.config.Lease))
+	}
+}
+
+// rejoin gives up all tasks and begins a new life under another id.
+func (w *worker) rejoin(why error) {
+	w.engine.log.Error("tasker: the lease is over; this worker gives up its tasks and joins anew", "worker", w.id, "tasks", len(w.held), "why", why)
+	for _, h := range w.held {
+		w.forget(h, ErrLeaseLost)
+	}
+	w.id, w.joined, w.nextBeat = w.engine.newID(), false, w.now
+	w.moreWork = !w.stopping
+}

@@ -1,0 +1,207 @@
+package tasker
+
+import (
+	"context"
+	crand "crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"time"
+)
+
+// Config says what an [Engine] runs, and how. Store is required; the zero
+// value of every other field is its default.
+type Config struct {
+	Store     Store
+	Templates []*Template
+	Handlers  Handlers
+
+	// Environment chooses the overrides of the templates. Defaults to
+	// TASKER_ENV, else "development".
+	Environment string
+
+	// Concurrency is how many steps run at once in this process. Defaults to 64.
+	Concurrency int
+
+	// NamespaceConcurrency bounds it by namespace. Defaults to no bound.
+	NamespaceConcurrency map[string]int
+
+	// Lease is how long this process may be silent before others take over
+	// its tasks. Defaults to 30 s.
+	Lease time.Duration
+
+	// Poll is how often the store is asked for work when it gives no hint.
+	// Defaults to 1 s.
+	Poll time.Duration
+
+	// Grace is how long a handler may go on after its context has ended,
+	// before its slot is given to others. Defaults to 5 s.
+	Grace time.Duration
+
+	// Tag keeps this engine to the tasks submitted with it. Defaults to "",
+	// which is every task.
+	Tag string
+
+	// Middleware wraps every run of a step's handler, the first outermost.
+	Middleware []Middleware
+
+	// Observe is told of every record that this engine stored, in the order
+	// of each task's log. It is called from the engine's own loop and must be
+	// quick.
+	Observe func(Row, Record)
+
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+
+	// Seed makes ids and jitter repeatable. Defaults to chance.
+	Seed uint64
+}
+
+// Middleware wraps the run of a handler. The attempt is [Current] in ctx.
+type Middleware func(next Runner) Runner
+
+// Runner runs a handler and gives its result before that is encoded.
+type Runner func(ctx context.Context) (any, error)
+
+// Engine submits tasks, runs them and answers questions about them. It may be
+// used from many goroutines.
+type Engine struct {
+	config Config
+	store  Store
+	log    *slog.Logger
+
+	mu     sync.Mutex // guards what follows
+	chance *rand.Rand
+	plans  map[planKey]*plan // by template and environment
+	latest map[[2]string]*plan
+	worker *worker
+}
+
+type planKey struct{ hash, environment string }
+
+// New makes an engine and checks everything that can be checked before the
+// first task: that every handler is there, and that its inputs fit the
+// template and each other. The error is [Problems], all of them.
+func New(config Config) (*Engine, error) {
+	if config.Store == nil {
+		return nil, errors.New("tasker: Config.Store is missing; memory.New() needs nothing else")
+	}
+	if config.Environment == "" {
+		config.Environment = os.Getenv("TASKER_ENV")
+	}
+	if config.Environment == "" {
+		config.Environment = "development"
+	}
+	for _, d := range []struct {
+		name  string
+		field *time.Duration
+		value time.Duration
+	}{{"Lease", &config.Lease, 30 * time.Second}, {"Poll", &config.Poll, time.Second}, {"Grace", &config.Grace, 5 * time.Second}} {
+		if *d.field < 0 {
+			return nil, fmt.Errorf("tasker: Config.%s is negative", d.name)
+		}
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	if config.Concurrency < 0 {
+		return nil, errors.New("tasker: Config.Concurrency is negative")
+	}
+	if config.Concurrency == 0 {
+		config.Concurrency = 64
+	}
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	e := &Engine{
+		config: config, store: config.Store, log: config.Logger,
+		chance: newChance(config.Seed),
+		plans:  map[planKey]*plan{}, latest: map[[2]string]*plan{},
+	}
+	return e, e.load()
+}
+
+// load binds every template, in this engine's environment, to its handlers.
+func (e *Engine) load() error {
+	var problems Problems
+	for _, t := range e.config.Templates {
+		p, found := newPlan(t.In(e.config.Environment), e.config.Handlers)
+		problems = append(problems, found...)
+		key := planKey{t.Hash(), e.config.Environment}
+		if other := e.named(t.Namespace, t.Name, t.Version); other != nil && other.template.Hash() != t.Hash() {
+			problems = append(problems, Problem{File: t.file, Message: fmt.Sprintf("%s is there twice, the other in %s", t, other.template.file)})
+		}
+		e.plans[key] = p
+		name := [2]string{t.Namespace, t.Name}
+		if last := e.latest[name]; last == nil || t.NewerThan(last.template) {
+			e.latest[name] = p
+		}
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// named finds a template by its name, the newest when version is "".
+func (e *Engine) named(namespace, name, version string) *plan {
+	if version == "" {
+		return e.latest[[2]string{namespace, name}]
+	}
+	for _, t := range e.config.Templates {
+		if t.Namespace == namespace && t.Name == name && t.Version == version {
+			return e.plans[planKey{t.Hash(), e.config.Environment}]
+		}
+	}
+	return nil
+}
+
+// planOf gives the plan that a stored task began with.
+func (e *Engine) planOf(row *Row) (*plan, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key := planKey{row.Hash, row.Environment}
+	if p := e.plans[key]; p != nil {
+		return p, nil
+	}
+	for _, t := range e.config.Templates {
+		if t.Hash() == row.Hash {
+			p, problems := newPlan(t.In(row.Environment), e.config.Handlers)
+			if len(problems) > 0 {
+				return nil, fmt.Errorf("task %s: %w", row.ID, problems)
+			}
+			e.plans[key] = p
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("task %s: no template %s/%s@%s with hash %.12s is loaded", row.ID, row.Namespace, row.Name, row.Version, row.Hash)
+}
+
+// templateKeys names what this engine can run.
+func (e *Engine) templateKeys() []TemplateKey {
+	keys := make([]TemplateKey, len(e.config.Templates))
+	for i, t := range e.config.Templates {
+		keys[i] = TemplateKey{t.Namespace, t.Hash()}
+	}
+	return keys
+}
+
+func (e *Engine) newID() ID {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return newID(time.Now(), e.chance)
+}
+
+// newChance is a source that repeats itself for a seed other than 0.
+func newChance(seed uint64) *rand.Rand {
+	var key [32]byte
+	if seed == 0 {
+		_, _ = crand.Read(key[:]) // never fails
+	}
+	binary.LittleEndian.PutUint64(key[24:], seed^binary.LittleEndian.Uint64(key[24:]))
+	return rand.New(rand.NewChaCha8(key))
+}

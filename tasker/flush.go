@@ -1,0 +1,226 @@
+package tasker
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+)
+
+// A flush stores what gathered while the last one was under way: group
+// commit. An idle worker flushes at once.
+const (
+	maxFlush      = 256     // appends
+	maxFlushBytes = 4 << 20 // of payloads, unless one record alone is larger
+)
+
+// flush sends what is to be stored, if no flush is under way.
+func (w *worker) flush() {
+	if w.flushing || len(w.dirty) == 0 {
+		return
+	}
+	var batch []*held
+	size := 0
+	waiting := w.dirty[:0]
+	for _, h := range w.dirty {
+		switch {
+		case w.held[h.row.ID] != h:
+			h.dirty = false
+		case h.stale || h.loading || len(batch) == maxFlush || size > maxFlushBytes:
+			waiting = append(waiting, h)
+			if h.stale {
+				w.load(h)
+			}
+		default:
+			h.dirty = false
+			if a, ok := w.appendFor(h); ok {
+				batch = append(batch, h)
+				size += sizeOf(a.Record.Events)
+			}
+		}
+	}
+	clear(w.dirty[len(waiting):])
+	w.dirty = waiting
+	if len(batch) > 0 {
+		slices.SortFunc(batch, func(a, b *held) int { return bytes.Compare(a.row.ID[:], b.row.ID[:]) })
+		appends := make([]Append, len(batch))
+		for i, h := range batch {
+			appends[i] = h.flight.append
+		}
+		w.flushing = true
+		go w.send(batch, appends, w.beatAt.Add(w.config.Lease))
+	}
+}
+
+// appendFor makes the append of everything pending for a task, and of what
+// becomes of its row.
+func (w *worker) appendFor(h *held) (Append, bool) {
+	a := Append{Task: h.row.ID, After: h.seq, WakeIn: -1, Record: Record{ID: w.engine.newID(), Writer: w.id, Events: h.pending}}
+	switch {
+	case h.task.State.Final():
+		a.Change, a.State = FinishRow, h.task.State
+	case h.atRest(w):
+		a.Change, a.State, a.IfPoke = ReleaseRow, h.task.State, h.poke
+		if len(h.todo) > 0 {
+			a.WakeIn = 0 // we are stopping; others may go on at once
+		} else if !h.wake.IsZero() {
+			a.WakeIn = max(0, h.wake.Sub(w.now))
+		}
+		if !h.owned && len(h.pending) == 1 {
+			a.Record.Events = nil // nothing but the claim: there was nothing to do
+		}
+	case !h.owned:
+		a.Change = OwnRow
+	case len(h.pending) == 0:
+		return a, false
+	}
+	h.flight = &flight{append: a, starting: h.starting}
+	h.pending, h.starting = nil, nil
+	return a, true
+}
+
+func sizeOf(events []Event) int {
+	n := 0
+	for i := range events {
+		n += len(events[i].Context) + len(events[i].Result) + len(events[i].Metadata)
+	}
+	return n
+}
+
+// send stores a batch. An error leaves open whether it was stored, so the
+// same records are sent again, until one answer tells or the lease is over:
+// whoever finds its own record there has succeeded.
+func (w *worker) send(batch []*held, appends []Append, until time.Time) {
+	ctx, cancel := context.WithDeadline(context.Background(), until)
+	defer cancel()
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		answers, err := w.store.Append(ctx, appends)
+		if err == nil || ctx.Err() != nil {
+			w.do(func() { w.flushed(batch, answers, err) })
+			return
+		}
+		w.engine.log.Warn("tasker: the store did not take a batch of records; it is sent again", "records", len(appends), "error", err)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// flushed takes the store's answers.
+func (w *worker) flushed(batch []*held, answers []Appended, err error) {
+	w.flushing = false
+	for i, h := range batch {
+		if w.held[h.row.ID] != h || h.flight == nil {
+			continue // lost meanwhile
+		}
+		switch {
+		case err != nil:
+			w.forget(h, ErrLeaseLost)
+		case !answers[i].Stored:
+			w.load(h)
+		default:
+			w.stored(h, answers[i].At, answers[i].Released)
+		}
+	}
+}
+
+// stored goes on with a task whose append is in the log: handlers whose start
+// is stored begin now.
+func (w *worker) stored(h *held, at time.Time, released bool) {
+	f := h.flight
+	h.flight = nil
+	if len(f.append.Record.Events) > 0 {
+		h.seq++
+		w.observe(h, f.append.Record, at)
+	}
+	if !h.owned {
+		h.owned, h.since = true, w.now
+	}
+	switch {
+	case f.append.Change == FinishRow:
+		w.ended(h)
+		w.forget(h, ErrCancelled)
+		return
+	case f.append.Change == ReleaseRow && released:
+		w.forget(h, ErrLeaseLost)
+		return
+	case f.append.Change == ReleaseRow:
+		h.stale = true // somebody poked it: there is something to read
+	}
+	for _, r := range f.starting {
+		w.launch(r)
+	}
+	if h.stale {
+		w.load(h)
+	} else if len(h.pending) > 0 || h.atRest(w) {
+		w.mark(h)
+	}
+}
+
+// launch begins a handler whose start is stored, or takes the start back when
+// the worker is stopping.
+func (w *worker) launch(r *run) {
+	h := r.task
+	if h.runs[r.step] != r {
+		w.takeSlot(h, -1)
+		return
+	}
+	if !w.stopping {
+		w.running[r] = true
+		w.begin(r)
+		return
+	}
+	delete(h.runs, r.step)
+	w.takeSlot(h, -1)
+	w.record(h, Event{Kind: Withdrawn, Step: r.about.Step, Attempt: r.attempt})
+	w.advance(h)
+}
+
+// forget lets a task go, and ends what still runs of it.
+func (w *worker) forget(h *held, cause error) {
+	w.ready.remove(h)
+	w.waiting.drop(h)
+	w.queued -= len(h.todo)
+	w.bytes -= h.bytes
+	h.todo, h.bytes = nil, 0
+	delete(w.held, h.row.ID)
+	for step, r := range h.runs {
+		if w.running[r] {
+			w.end(r, cause)
+		} else {
+			w.takeSlot(h, -1)
+		}
+		delete(h.runs, step)
+	}
+	h.pending, h.starting, h.flight = nil, nil, nil
+}
+
+func (w *worker) observe(h *held, r Record, at time.Time) {
+	if w.config.Observe == nil {
+		return
+	}
+	r.Seq, r.At = h.seq, at
+	defer func() {
+		if p := recover(); p != nil {
+			w.engine.log.Error("tasker: the observer panicked", "task", h.row.ID, "panic", p)
+		}
+	}()
+	w.config.Observe(h.row, r)
+}
+
+// ended tells the task handler that its task has ended.
+func (w *worker) ended(h *held) {
+	if h.plan.submit == nil || h.plan.submit.handler.finish == nil {
+		return
+	}
+	finish, task := h.plan.submit.handler.finish, h.task
+	w.finishing.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease)
+		defer cancel()
+		_, err := protect(func() (any, error) { finish(ctx, task); return nil, nil })
+		if err != nil {
+			w.engine.log.Error("tasker: the task handler failed at the task's end", "task", task.ID, "error", err)
+		}
+	})
+}

@@ -1,0 +1,336 @@
+// Package memory is the embedded store: every log is a slice, and all is gone
+// with the process. Any number of workers in one process may share a Store.
+package memory
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+)
+
+// Store keeps tasks in memory. Use [New] to make one.
+type Store struct {
+	mu         sync.Mutex
+	tasks      map[tasker.ID]*entry
+	identities map[identity]*entry
+	queues     map[queueKey]*queue // what wants work now, or once its time comes
+	sleeping   sleepers
+	workers    map[tasker.ID]*worker
+	turn       int // rotates the namespaces
+	listeners  map[int]func(tasker.Hint)
+	listenerID int
+}
+
+// entry is one task: its row, and its log as a slice.
+type entry struct {
+	row    tasker.Row
+	log    []tasker.Record
+	owned  *worker // the living worker that has it
+	queued bool    // stands in a queue
+	asleep int     // position among the sleepers, from 1; 0 for not there
+	until  time.Time
+}
+
+type identity struct{ namespace, name, key string }
+
+type worker struct {
+	id    tasker.ID
+	until time.Time
+	owned map[tasker.ID]*entry
+}
+
+// New makes an empty store.
+func New() *Store {
+	return &Store{
+		tasks:      map[tasker.ID]*entry{},
+		identities: map[identity]*entry{},
+		queues:     map[queueKey]*queue{},
+		workers:    map[tasker.ID]*worker{},
+		listeners:  map[int]func(tasker.Hint){},
+	}
+}
+
+var _ tasker.Store = (*Store)(nil)
+
+// Submit implements [tasker.Store].
+func (s *Store) Submit(ctx context.Context, tasks []tasker.NewTask) ([]tasker.Row, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	now := time.Now()
+	rows := make([]tasker.Row, len(tasks))
+	for i := range tasks {
+		rows[i] = s.submit(&tasks[i], now)
+	}
+	s.mu.Unlock()
+	s.hint(tasker.HintWork)
+	return rows, nil
+}
+
+func (s *Store) submit(t *tasker.NewTask, now time.Time) tasker.Row {
+	if known, ok := s.tasks[t.Row.ID]; ok {
+		return known.row // the reply to an earlier call was lost
+	}
+	key := identity{t.Row.Namespace, t.Row.Name, t.Row.Identity}
+	if holder, ok := s.identities[key]; ok && key.key != "" && !mayRepeat(&t.Row, &holder.row) {
+		return holder.row
+	}
+	e := &entry{row: t.Row}
+	e.row.State, e.row.CreatedAt, e.row.WakeAt = tasker.TaskPending, now, now
+	record := t.Record
+	record.Seq, record.At = 1, now
+	e.log = []tasker.Record{record}
+	s.tasks[e.row.ID] = e
+	if key.key != "" {
+		s.identities[key] = e
+	}
+	s.enqueue(e, now)
+	return e.row
+}
+
+// mayRepeat says that a new run may take the identity of one that has ended
+// without success.
+func mayRepeat(next, holder *tasker.Row) bool {
+	return next.RetryEnded && (holder.State == tasker.TaskError || holder.State == tasker.TaskCancelled)
+}
+
+// Append implements [tasker.Store].
+func (s *Store) Append(ctx context.Context, appends []tasker.Append) ([]tasker.Appended, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var work, poke, end bool
+	s.mu.Lock()
+	now := time.Now()
+	answers := make([]tasker.Appended, len(appends))
+	for i := range appends {
+		a := &appends[i]
+		e, ok := s.tasks[a.Task]
+		if !ok {
+			s.mu.Unlock()
+			return nil, fmt.Errorf("append to task %s: %w", a.Task, tasker.ErrNotFound)
+		}
+		answers[i] = s.append(e, a, now)
+		if answers[i].Stored {
+			end = end || a.Change == tasker.FinishRow || a.Change == tasker.ReleaseRow
+			work = work || a.Change == tasker.ReleaseRow
+			poke = poke || a.Poke
+		}
+	}
+	s.mu.Unlock()
+	if work {
+		s.hint(tasker.HintWork)
+	}
+	if poke {
+		s.hint(tasker.HintPoke)
+	}
+	if end {
+		s.hint(tasker.HintEnd)
+	}
+	return answers, nil
+}
+
+func (s *Store) append(e *entry, a *tasker.Append, now time.Time) tasker.Appended {
+	writer := s.workers[a.Record.Writer]
+	deadWriter := writer == nil && !a.Record.Writer.IsZero()
+	if int64(len(e.log)) != a.After || deadWriter || a.Change == tasker.OwnRow && e.owned != nil && e.owned != writer {
+		return tasker.Appended{}
+	}
+	if len(a.Record.Events) > 0 {
+		record := a.Record
+		record.Seq, record.At = a.After+1, now
+		e.log = append(e.log, record)
+	}
+	if a.Poke {
+		e.row.Poke++
+		if e.owned == nil {
+			e.row.WakeAt = now
+			s.enqueue(e, now)
+		}
+	}
+	answer := tasker.Appended{Stored: true, At: now}
+	switch a.Change {
+	case tasker.OwnRow:
+		s.own(e, writer)
+		e.row.State = tasker.TaskInProgress
+	case tasker.ReleaseRow:
+		if e.row.Poke != a.IfPoke {
+			return answer
+		}
+		answer.Released = true
+		s.own(e, nil)
+		e.row.State, e.row.WakeAt = a.State, time.Time{}
+		if a.WakeIn >= 0 {
+			e.row.WakeAt = now.Add(a.WakeIn)
+			s.enqueue(e, now)
+		}
+	case tasker.FinishRow:
+		s.own(e, nil)
+		e.row.State, e.row.WakeAt, e.row.FinishedAt = a.State, time.Time{}, now
+	}
+	return answer
+}
+
+// own hands a task to a worker, or to nobody.
+func (s *Store) own(e *entry, w *worker) {
+	if e.owned == w {
+		return
+	}
+	if e.owned != nil {
+		delete(e.owned.owned, e.row.ID)
+	}
+	e.owned, e.row.Owner = w, tasker.ID{}
+	if w != nil {
+		w.owned[e.row.ID] = e
+		e.row.Owner = w.id
+	}
+}
+
+// Load implements [tasker.Store].
+func (s *Store) Load(ctx context.Context, task tasker.ID) (tasker.Log, error) {
+	if err := ctx.Err(); err != nil {
+		return tasker.Log{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.tasks[task]
+	if !ok {
+		return tasker.Log{}, fmt.Errorf("task %s: %w", task, tasker.ErrNotFound)
+	}
+	return e.read(time.Now()), nil
+}
+
+// read gives the log without a copy: records never change, and an append
+// beyond the slice's end is not seen through it.
+func (e *entry) read(now time.Time) tasker.Log {
+	return tasker.Log{Row: e.row, Records: slices.Clip(e.log), Now: now}
+}
+
+// Rows implements [tasker.Store].
+func (s *Store) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var rows []tasker.Row
+	for _, e := range s.tasks {
+		if matches(&e.row, &f) {
+			rows = append(rows, e.row)
+		}
+	}
+	slices.SortFunc(rows, func(a, b tasker.Row) int { return bytes.Compare(b.ID[:], a.ID[:]) })
+	limit := 100
+	if f.Limit > 0 {
+		limit = min(f.Limit, 1000)
+	}
+	return rows[:min(limit, len(rows))], nil
+}
+
+func matches(r *tasker.Row, f *tasker.Filter) bool {
+	return (f.Namespace == "" || f.Namespace == r.Namespace) &&
+		(f.Name == "" || f.Name == r.Name) &&
+		(f.Tag == "" || f.Tag == r.Tag) &&
+		(f.Parent.IsZero() || f.Parent == r.Parent) &&
+		(f.Before.IsZero() || bytes.Compare(r.ID[:], f.Before[:]) < 0) &&
+		(len(f.States) == 0 || slices.Contains(f.States, r.State))
+}
+
+// Beat implements [tasker.Store].
+func (s *Store) Beat(ctx context.Context, b tasker.Beat) (tasker.Pulse, error) {
+	if err := ctx.Err(); err != nil {
+		return tasker.Pulse{}, err
+	}
+	s.mu.Lock()
+	now := time.Now()
+	freed := s.bury(now)
+	w := s.workers[b.Worker]
+	if w == nil && !b.First {
+		s.mu.Unlock()
+		return tasker.Pulse{}, fmt.Errorf("worker %s: %w", b.Worker, tasker.ErrWorkerDead)
+	}
+	if w == nil {
+		w = &worker{id: b.Worker, owned: map[tasker.ID]*entry{}}
+		s.workers[b.Worker] = w
+	}
+	w.until = now.Add(b.Lease)
+	pulse := tasker.Pulse{Now: now, Owned: make([]tasker.Owned, 0, len(w.owned))}
+	for id, e := range w.owned {
+		pulse.Owned = append(pulse.Owned, tasker.Owned{Task: id, Poke: e.row.Poke})
+	}
+	slices.SortFunc(pulse.Owned, func(a, b tasker.Owned) int { return bytes.Compare(a.Task[:], b.Task[:]) })
+	s.mu.Unlock()
+	if freed {
+		s.hint(tasker.HintWork)
+	}
+	return pulse, nil
+}
+
+// Leave implements [tasker.Store].
+func (s *Store) Leave(ctx context.Context, id tasker.ID) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	freed := s.release(s.workers[id], time.Now())
+	s.mu.Unlock()
+	if freed {
+		s.hint(tasker.HintWork)
+	}
+	return nil
+}
+
+// bury declares the workers dead whose lease is over. Death is final: a late
+// beat finds no worker.
+func (s *Store) bury(now time.Time) (freed bool) {
+	for _, w := range s.workers {
+		if !now.Before(w.until) {
+			freed = s.release(w, now) || freed
+		}
+	}
+	return freed
+}
+
+// release lets others claim what a worker owned.
+func (s *Store) release(w *worker, now time.Time) (freed bool) {
+	if w == nil {
+		return false
+	}
+	for _, e := range w.owned {
+		e.owned, e.row.Owner, e.row.WakeAt = nil, tasker.ID{}, now
+		s.enqueue(e, now)
+		freed = true
+	}
+	delete(s.workers, w.id)
+	return freed
+}
+
+// Listen implements [tasker.Store].
+func (s *Store) Listen(hint func(tasker.Hint)) (stop func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := s.listenerID
+	s.listenerID++
+	s.listeners[id] = hint
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.listeners, id)
+	}
+}
+
+func (s *Store) hint(h tasker.Hint) {
+	s.mu.Lock()
+	hints := slices.Collect(maps.Values(s.listeners))
+	s.mu.Unlock()
+	for _, hint := range hints {
+		hint(h)
+	}
+}

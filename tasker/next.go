@@ -1,0 +1,129 @@
+package tasker
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// next is what may happen to a task now. Deciding it needs nothing but the
+// task and the time.
+type next struct {
+	start []int     // steps whose next attempt may start, in template order
+	event *Event    // what follows by itself: the task's end, its time running out
+	wake  time.Time // when time alone changes the answer; zero for never
+}
+
+// next says what may happen at now, which is the store's time.
+func (t *Task) next(now time.Time) next {
+	var n next
+	switch {
+	case t.State.Final():
+		return n
+	case t.done():
+		n.event = &Event{Kind: Finished, TaskState: TaskComplete}
+		return n
+	case t.failing():
+		if t.counts[StepInProgress] == 0 && t.template.OnFailure != Block {
+			n.event = &Event{Kind: Finished, TaskState: TaskError}
+		}
+		return n
+	}
+	if limit := t.template.MaxDuration; limit > 0 {
+		n.wake = t.CreatedAt.Add(limit)
+		if !now.Before(n.wake) {
+			return next{event: &Event{Kind: Expired}}
+		}
+	}
+	if t.ready == 0 && t.counts[StepWaitingForRetry] == 0 {
+		return n
+	}
+	for i := range t.Steps {
+		switch s := &t.Steps[i]; {
+		case t.due(i, now):
+			n.start = append(n.start, i)
+		case s.State == StepWaitingForRetry && (n.wake.IsZero() || s.RetryAt.Before(n.wake)):
+			n.wake = s.RetryAt
+		}
+	}
+	return n
+}
+
+// due says whether step i has all that it waits for at now.
+func (t *Task) due(i int, now time.Time) bool {
+	s := &t.Steps[i]
+	return s.State == StepPending && t.unmet[i] == 0 || s.State == StepWaitingForRetry && !now.Before(s.RetryAt)
+}
+
+// start is the event that begins the next attempt of step i.
+func (t *Task) start(i int) Event {
+	return Event{Kind: Started, Step: t.Steps[i].Name, Attempt: t.Steps[i].starts + 1}
+}
+
+// failure is the event for an attempt of step i that ended in err: another
+// attempt where that can help and the limit allows it, else the end.
+func (t *Task) failure(i int, err *Error, chance *rand.Rand) Event {
+	s, step := &t.Steps[i], &t.template.Steps[i]
+	e := Event{Kind: Failed, Step: s.Name, Attempt: s.starts, Error: err}
+	if err.Kind == KindRetryable && s.Attempts < step.Retry.attempts() {
+		e.Kind = Retrying
+		e.Delay = step.Retry.wait(s.Attempts, err.RetryAfter, t.template.MaxRetryWait, chance)
+	}
+	return e
+}
+
+// lost is what is recorded of step i when its worker has died: the attempt
+// is lost, and after too many of them so is the step. A step that must not be
+// retried is for a person to look at.
+func (t *Task) lost(i int) []Event {
+	s, step := &t.Steps[i], &t.template.Steps[i]
+	events := []Event{{Kind: Lost, Step: s.Name, Attempt: s.starts}}
+	lost := s.LostAttempts + 1
+	if lost < MaxLostAttempts && step.Retry.Retryable {
+		return events
+	}
+	err := Permanent(CodeWorkerLost, "%d attempts ended with their workers; whether they took effect is not known", lost)
+	return append(events, Event{Kind: Failed, Step: s.Name, Attempt: s.starts, Error: err})
+}
+
+// maxRetryAfter bounds the wait that a handler may ask for.
+const maxRetryAfter = time.Hour
+
+// wait is the time from failure n (from 1) to the next attempt: the backoff,
+// shifted by chance, but at least what the handler asked for, and at most
+// limit where one is set.
+func (r Retry) wait(n int, asked, limit time.Duration, chance *rand.Rand) time.Duration {
+	d := min(r.backoff(n), r.Max)
+	if r.Jitter > 0 && d > 0 {
+		d = time.Duration(float64(d) * (1 + r.Jitter*(2*chance.Float64()-1)))
+	}
+	d = max(min(d, r.Max), min(asked, maxRetryAfter))
+	if limit > 0 {
+		d = min(d, limit)
+	}
+	return d
+}
+
+// backoff grows from Base without overflow: it stops at Max.
+func (r Retry) backoff(n int) time.Duration {
+	switch r.Backoff {
+	case NoBackoff:
+		return 0
+	case Linear:
+		if r.Base > 0 && time.Duration(n) > r.Max/r.Base {
+			return r.Max
+		}
+		return r.Base * time.Duration(n)
+	case Fibonacci:
+		d, following := r.Base, r.Base
+		for ; n > 1 && d < r.Max; n-- {
+			d, following = following, d+following
+		}
+		return d
+	default:
+		d := r.Base
+		for ; n > 1 && d < r.Max; n-- {
+			d *= 2
+		}
+		return d
+	}
+}

@@ -1,0 +1,240 @@
+package post
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+)
+
+// options is what the flags said, checked against the post's templates.
+type options struct {
+	args        []string
+	template    *tasker.Template
+	templates   []*tasker.Template
+	input       json.RawMessage
+	json        bool
+	environment string
+	n           int
+	fail        map[string]failure
+	hang        map[string]time.Duration
+	tag         string
+}
+
+// failure is what -fail asks of a step.
+type failure struct {
+	times     int // the first attempts that fail as retryable
+	permanent bool
+}
+
+var errHelp = errors.New("help is wanted")
+
+// parse reads the command line. Its errors are one line each.
+func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
+	templates, err := tasker.LoadTemplates(p.Templates, "templates/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	o := &options{args: args, templates: templates, fail: map[string]failure{}, hang: map[string]time.Duration{}, tag: rand.Text()}
+	flags := flag.NewFlagSet(p.Name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	input := flags.String("input", "", "")
+	task := flags.String("task", p.Task, "")
+	db := flags.String("db", defaultDB(), "")
+	crashAfter := flags.String("crash-after", "", "")
+	keep := flags.Bool("keep", false, "")
+	flags.BoolVar(&o.json, "json", false, "")
+	flags.StringVar(&o.environment, "env", os.Getenv("TASKER_ENV"), "")
+	flags.IntVar(&o.n, "n", 1, "")
+	flags.Func("fail", "", func(s string) error { return o.parseFail(s) })
+	flags.Func("hang", "", func(s string) error { return o.parseHang(s) })
+	err = flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil, errHelp
+	case err != nil:
+		return nil, usagef("%v; -h lists the flags", err)
+	case flags.NArg() > 0:
+		return nil, usagef("%q is not a flag; flags come first and begin with -", flags.Arg(0))
+	case o.n < 1 || o.n > maxTasks:
+		return nil, usagef("-n %d: it must be from 1 to %d", o.n, maxTasks)
+	}
+	if o.template, err = findTask(templates, *task); err != nil {
+		return nil, err
+	}
+	if err := o.checkEnvironment(); err != nil {
+		return nil, err
+	}
+	if err := checkDB(*db, *crashAfter, *keep); err != nil {
+		return nil, err
+	}
+	o.input, err = readInput(*input, p.Example, stdin)
+	return o, err
+}
+
+// maxTasks bounds -n to what a report can hold.
+const maxTasks = 10_000
+
+func defaultDB() string {
+	if url := os.Getenv("DATABASE_URL"); url != "" {
+		return url
+	}
+	return "memory"
+}
+
+func checkDB(db, crashAfter string, keep bool) error {
+	switch {
+	case db == "postgres", strings.HasPrefix(db, "postgres://"), strings.HasPrefix(db, "postgresql://"):
+		return noDatabase("the posts run in memory only so far; use -db memory, and unset DATABASE_URL if it is set")
+	case db != "memory":
+		return usagef("-db %s: it must be memory, postgres or a postgres:// URL", db)
+	case crashAfter != "":
+		return usagef("-crash-after %s: memory does not outlive the crash, so there would be nothing to go on with; it needs -db postgres", crashAfter)
+	case keep:
+		return usagef("-keep: there is no local server to keep with -db memory")
+	}
+	return nil
+}
+
+// findTask finds the template of -task NAMESPACE/NAME[@VERSION], the newest
+// when no version is given.
+func findTask(templates []*tasker.Template, task string) (*tasker.Template, error) {
+	var found *tasker.Template
+	var names []string
+	for _, t := range templates {
+		names = append(names, t.String())
+		if t.String() == task {
+			return t, nil
+		}
+		if t.Namespace+"/"+t.Name == task && (found == nil || t.NewerThan(found)) {
+			found = t
+		}
+	}
+	if found == nil {
+		return nil, usagef("-task %s: there is no such task; this post has %s", task, strings.Join(names, ", "))
+	}
+	return found, nil
+}
+
+func (o *options) checkEnvironment() error {
+	var known []string
+	for _, t := range o.templates {
+		known = append(known, t.Environments()...)
+	}
+	known = append(known, "development")
+	slices.Sort(known)
+	if o.environment != "" && !slices.Contains(known, o.environment) {
+		return usagef("-env %s: no template has it; there is %s", o.environment, strings.Join(slices.Compact(known), ", "))
+	}
+	return nil
+}
+
+func (o *options) parseFail(s string) error {
+	step, value, ok := strings.Cut(s, "=")
+	if !ok {
+		return fmt.Errorf("it must be STEP=N or STEP=permanent")
+	}
+	if err := o.checkStep(step); err != nil {
+		return err
+	}
+	if value == "permanent" {
+		o.fail[step] = failure{permanent: true}
+		return nil
+	}
+	times, err := strconv.Atoi(value)
+	if err != nil || times < 1 {
+		return fmt.Errorf("%q is neither a number from 1 nor permanent", value)
+	}
+	o.fail[step] = failure{times: times}
+	return nil
+}
+
+func (o *options) parseHang(s string) error {
+	step, value, ok := strings.Cut(s, "=")
+	if !ok {
+		return fmt.Errorf("it must be STEP=DURATION, such as %s=20s", s)
+	}
+	if err := o.checkStep(step); err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		return fmt.Errorf("%q is not a duration; it looks like 300ms or 20s", value)
+	}
+	o.hang[step] = d
+	return nil
+}
+
+func (o *options) checkStep(step string) error {
+	var names []string
+	for _, t := range o.templates {
+		if t.Step(step) != nil {
+			return nil
+		}
+		for i := range t.Steps {
+			names = append(names, t.Steps[i].Name)
+		}
+	}
+	return fmt.Errorf("there is no step %q; this post has %s", step, strings.Join(names, ", "))
+}
+
+// readInput reads the task's context: a file, standard input for "-", or the
+// post's example.
+func readInput(file string, example []byte, stdin io.Reader) (json.RawMessage, error) {
+	raw := example
+	switch file {
+	case "":
+	case "-":
+		var err error
+		if raw, err = io.ReadAll(io.LimitReader(stdin, tasker.MaxPayload+1)); err != nil {
+			return nil, usagef("-input -: %v", err)
+		}
+	default:
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, usagef("-input: %v", err)
+		}
+		defer f.Close()
+		if raw, err = io.ReadAll(io.LimitReader(f, tasker.MaxPayload+1)); err != nil {
+			return nil, usagef("-input: %v", err)
+		}
+	}
+	return raw, nil
+}
+
+func (p Post) help() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", p.About)
+	command := "go run ./posts/" + p.Name
+	fmt.Fprintf(&b, "  %s\n", command)
+	for _, next := range p.Next {
+		fmt.Fprintf(&b, "  %s %s\n", command, next)
+	}
+	b.WriteString(`
+Input      -input FILE                the task's context as JSON; - is standard input
+           -task NAMESPACE/NAME[@VERSION]
+                                      which template; default ` + p.Task + `
+           -env NAME                  the template's environment; default TASKER_ENV, else development
+           -n N                       that many tasks at once, each in a world of its own
+Break it   -fail STEP=N               the first N attempts of STEP do their work, but their answer is lost
+           -fail STEP=permanent       STEP fails for good
+           -hang STEP=DURATION        the first attempt of STEP takes that long
+           -crash-after STEP          SIGKILL once STEP is complete; run again to go on (needs -db postgres)
+Output     -json                      print the report as one JSON document, and nothing else
+Database   -db WHERE                  memory (default), postgres, or a postgres:// URL; DATABASE_URL sets it too
+           -keep                      leave the local server running
+
+Exit codes: 0 every task complete, 1 a task ended otherwise, 2 wrong usage or rejected input,
+3 no database, 130 interrupted.
+`)
+	return b.String()
+}

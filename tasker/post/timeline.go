@@ -1,0 +1,204 @@
+package post
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+)
+
+// timeline shows a run while it goes on: one line an event, or, on a
+// terminal and for one task, a table that is drawn anew.
+type timeline struct {
+	out    io.Writer
+	paint  paint
+	began  time.Time
+	silent bool
+	many   bool
+	order  map[tasker.ID]int
+
+	mu     sync.Mutex
+	events []entry // not yet shown
+	signal chan struct{}
+	closed chan struct{}
+	once   sync.Once
+	table  *table // nil for lines
+}
+
+type entry struct {
+	row    tasker.Row
+	record tasker.Record
+}
+
+func newTimeline(out io.Writer, o *options, began time.Time) *timeline {
+	t := &timeline{
+		out: out, began: began, silent: o.json, many: o.n > 1, order: map[tasker.ID]int{},
+		signal: make(chan struct{}, 1), closed: make(chan struct{}),
+	}
+	file, ok := out.(*os.File)
+	terminal := ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
+	t.paint = paint(terminal && os.Getenv("NO_COLOR") == "")
+	if terminal && o.n == 1 {
+		width, _, err := term.GetSize(int(file.Fd()))
+		if err != nil || width <= 0 {
+			width = 80
+		}
+		t.table = newTable(o.template, width, t.paint, began)
+	}
+	go t.show()
+	return t
+}
+
+// observe takes a record without delay: it is called on the engine's loop.
+func (t *timeline) observe(row tasker.Row, record tasker.Record) {
+	if t.silent {
+		return
+	}
+	t.mu.Lock()
+	t.events = append(t.events, entry{row, record})
+	t.mu.Unlock()
+	select {
+	case t.signal <- struct{}{}:
+	default:
+	}
+}
+
+// close shows the rest.
+func (t *timeline) close() {
+	t.once.Do(func() { close(t.signal) })
+	<-t.closed
+}
+
+// show is the goroutine that writes.
+func (t *timeline) show() {
+	defer close(t.closed)
+	ticks := make(<-chan time.Time)
+	if t.table != nil && !t.silent {
+		ticker := time.NewTicker(50 * time.Millisecond)
+		defer ticker.Stop()
+		ticks = ticker.C
+	}
+	for more := true; more; {
+		select {
+		case _, more = <-t.signal:
+		case <-ticks:
+		}
+		t.mu.Lock()
+		events := t.events
+		t.events = nil
+		t.mu.Unlock()
+		for i := range events {
+			t.take(&events[i])
+		}
+		if t.table != nil && !t.silent {
+			fmt.Fprint(t.out, t.table.draw(time.Now(), !more))
+		}
+	}
+}
+
+func (t *timeline) take(e *entry) {
+	if t.table != nil {
+		t.table.take(e)
+		return
+	}
+	for i := range e.record.Events {
+		t.line(&e.row, &e.record.Events[i], e.record.At)
+	}
+}
+
+// line writes one event.
+func (t *timeline) line(row *tasker.Row, e *tasker.Event, at time.Time) {
+	subject, text, tone := describe(row, e)
+	if text == "" {
+		return
+	}
+	prefix := ""
+	if t.many {
+		if _, known := t.order[row.ID]; !known {
+			t.order[row.ID] = len(t.order) + 1
+		}
+		prefix = fmt.Sprintf("#%-4d", t.order[row.ID])
+	}
+	fmt.Fprintf(t.out, "%s%9s  %-20s %s\n", prefix, fmt.Sprintf("%.1fms", float64(at.Sub(t.began).Microseconds())/1000), subject, t.paint.color(tone, text))
+}
+
+// describe puts an event into words: what it is about, what happened, and how
+// good that is.
+func describe(row *tasker.Row, e *tasker.Event) (subject, text string, tone tone) {
+	subject = e.Step
+	if subject == "" {
+		subject = row.Name
+	}
+	switch e.Kind {
+	case tasker.Submitted:
+		return subject, "submitted", dim
+	case tasker.Started:
+		return subject, fmt.Sprintf("attempt %d", e.Attempt), dim
+	case tasker.Completed:
+		return subject, "complete", good
+	case tasker.Retrying:
+		return subject, fmt.Sprintf("attempt %d failed, the next in %s: %s", e.Attempt, roughly(e.Delay), firstLine(e.Error)), warn
+	case tasker.Failed:
+		return subject, "failed for good: " + firstLine(e.Error), bad
+	case tasker.Lost:
+		return subject, fmt.Sprintf("attempt %d was lost with its worker", e.Attempt), warn
+	case tasker.Withdrawn:
+		return subject, fmt.Sprintf("attempt %d was taken back", e.Attempt), dim
+	case tasker.Expired:
+		return subject, "past its time", bad
+	case tasker.Cancelled:
+		return subject, "cancelled by " + e.Actor + ": " + e.Reason, bad
+	case tasker.Finished:
+		if e.TaskState == tasker.TaskComplete {
+			return subject, "complete", good
+		}
+		return subject, "ended in " + e.TaskState.String(), bad
+	default:
+		return subject, "", dim
+	}
+}
+
+func firstLine(err *tasker.Error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// tone is how good a piece of news is.
+type tone int
+
+const (
+	dim tone = iota
+	good
+	warn
+	bad
+)
+
+// paint colors text, or leaves it where colors are not wanted.
+type paint bool
+
+func (p paint) color(t tone, text string) string {
+	if !p {
+		return text
+	}
+	return [...]string{"\x1b[2m", "\x1b[32m", "\x1b[33m", "\x1b[31m"}[t] + text + "\x1b[0m"
+}
+
+// mark is a sign for a state; the word beside it says the same.
+func (p paint) mark(state string) string {
+	switch state {
+	case "complete":
+		return p.color(good, "✓")
+	case "in_progress", "waiting_for_retry":
+		return p.color(warn, "▸")
+	case "pending", "waiting":
+		return p.color(dim, "·")
+	default:
+		return p.color(bad, "✗")
+	}
+}

@@ -1,0 +1,78 @@
+package tasker
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Problem is one thing wrong with a template, or with what a template and the
+// handlers expect of each other.
+type Problem struct {
+	File    string // as it was given to the loader; "" when there is none
+	Line    int    // from 1; 0 when no line is to blame
+	Key     string // where in the file: steps[2].retry.limit
+	Message string // what is wrong and what to do about it
+}
+
+func (p Problem) String() string {
+	var b strings.Builder
+	if p.File != "" {
+		b.WriteString(p.File)
+		if p.Line > 0 {
+			fmt.Fprintf(&b, ":%d", p.Line)
+		}
+		b.WriteString(": ")
+	}
+	if p.Key != "" {
+		b.WriteString(p.Key + ": ")
+	}
+	return b.String() + p.Message
+}
+
+// Problems is everything wrong that was found, in the order of the file. As
+// an error it prints one problem a line.
+type Problems []Problem
+
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i := range p {
+		lines[i] = p[i].String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// suggest names the candidate that a misspelt word most likely stands for, as
+// the end of a message; "" when none is near.
+func suggest(word string, candidates []string) string {
+	best, distance := "", len(word)/3+2
+	for _, c := range candidates {
+		if d := editDistance(word, c); d < distance || d == distance && best != "" && c < best {
+			best, distance = c, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// editDistance counts the letters to change, add or leave out (Levenshtein).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

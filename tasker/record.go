@@ -1,0 +1,67 @@
+package tasker
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Record is one row of a task's log: what one writer stored at once. A
+// record is stored whole or not at all, and never changes.
+type Record struct {
+	ID     ID        // made by the writer, who knows its own record by it after a lost reply
+	Seq    int64     // position in the task's log, from 1 without gaps
+	Writer ID        // the worker, or zero for a client or an operator
+	At     time.Time // stamped by the store
+	Events []Event
+}
+
+// EventKind says what happened.
+type EventKind uint8
+
+// What happens to a task, and to one of its steps.
+const (
+	Submitted EventKind = iota // the first event of every log: Context
+	Claimed                    // a worker took the task: Worker
+	Expired                    // the task is past its time
+	Cancelled                  // an operator ended the task: Actor, Reason
+	Finished                   // the task ended by itself: TaskState
+
+	Started   // an attempt begins: Attempt
+	Completed // an attempt succeeded: Attempt, Result, Metadata
+	Retrying  // an attempt failed and another will follow: Attempt, Error, Delay, Metadata
+	Failed    // the step failed for good: Attempt, Error, Metadata
+	Lost      // an attempt's worker died, or was stopped while it ran: Attempt
+	Withdrawn // an attempt was never begun by a worker that stopped: Attempt
+)
+
+var eventNames = [...]string{"submitted", "claimed", "expired", "cancelled", "finished",
+	"started", "completed", "retrying", "failed", "lost", "withdrawn"}
+
+func (k EventKind) String() string { return nameOf(eventNames[:], uint8(k)) }
+
+// MarshalText writes the kind's name.
+func (k EventKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads a kind's name.
+func (k *EventKind) UnmarshalText(text []byte) error {
+	i, err := indexOf(eventNames[:], text, "kind of event")
+	*k = EventKind(i)
+	return err
+}
+
+// Event is one thing that happened. Which fields are set follows from Kind.
+type Event struct {
+	Kind     EventKind       `json:"kind"`
+	Step     string          `json:"step,omitempty"`    // "" for what happens to the task as a whole
+	Attempt  int             `json:"attempt,omitempty"` // of the step, from 1; lost and withdrawn ones count here
+	Result   json.RawMessage `json:"result,omitempty"`
+	Metadata json.RawMessage `json:"metadata,omitempty"`
+	Error    *Error          `json:"error,omitempty"`
+	Delay    time.Duration   `json:"delay,omitempty"` // from the record's time to the next attempt
+
+	Context   json.RawMessage `json:"context,omitempty"`
+	Worker    ID              `json:"worker,omitzero"`
+	TaskState TaskState       `json:"task_state,omitempty"`
+	Actor     string          `json:"actor,omitempty"`
+	Reason    string          `json:"reason,omitempty"`
+}

@@ -1,0 +1,178 @@
+package tasker
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Store keeps the logs of tasks, and a row about each. It knows nothing of
+// templates or steps: what a record means is the engine's business. Every
+// method may be called at any time from any goroutine; an error other than
+// those named means that the outcome is not known and the call may be
+// repeated.
+type Store interface {
+	// Submit stores new tasks, each with its first record, at position 1. A
+	// task whose identity is taken is not stored; the answer, in the order of
+	// tasks, then has the row of the task that has it.
+	Submit(ctx context.Context, tasks []NewTask) ([]Row, error)
+
+	// Append stores records, each at the position after the last one that
+	// its writer has read, and changes the task's row with it. An append whose
+	// position is taken is refused: its writer is behind and must Load first.
+	// The answers are in the order of appends. A task stands in one of them
+	// at most.
+	Append(ctx context.Context, appends []Append) ([]Appended, error)
+
+	// Load reads a task's row and its whole log. ErrNotFound when there is no
+	// such task.
+	Load(ctx context.Context, task ID) (Log, error)
+
+	// Candidates reads tasks that want work and that no living worker owns.
+	// Reading them claims nothing: the claim is an append.
+	Candidates(ctx context.Context, q CandidateQuery) (Candidates, error)
+
+	// Beat begins a worker's lease or renews it. ErrWorkerDead when the lease
+	// has run out: it stays so, and a new id is needed. Every beat also
+	// declares those workers dead whose lease is over.
+	Beat(ctx context.Context, b Beat) (Pulse, error)
+
+	// Leave ends a worker's lease. What it still owns may be claimed at once.
+	Leave(ctx context.Context, worker ID) error
+
+	// Rows lists tasks, newest first.
+	Rows(ctx context.Context, f Filter) ([]Row, error)
+
+	// Listen calls hint, from any goroutine, when something may have changed.
+	// hint must not block. Hints may be lost: they only make faster what a
+	// poll would find. Where a store has none, Listen does nothing.
+	Listen(hint func(Hint)) (stop func())
+}
+
+// What a store answers.
+var (
+	ErrNotFound   = errors.New("no such task")
+	ErrWorkerDead = errors.New("the worker's lease has run out")
+)
+
+// Row is what a store knows of a task besides its log. State is exact for a
+// task that nobody owns, and in_progress for one that a worker has.
+type Row struct {
+	ID, Parent, Root         ID // Root is the task's own id when it has no parent
+	Namespace, Name, Version string
+	Hash                     string // of the template that the task began with
+	Environment              string
+	Priority                 int
+	CorrelationID            string
+	Tag                      string // of the run that it belongs to; workers may keep to one
+	Identity                 string // unique within namespace and name; "" for none
+	InputHash                string
+	RetryEnded               bool // an equal Identity may be taken once this task ended in error or was cancelled
+
+	State                 TaskState
+	Owner                 ID        // the worker that has it; zero for nobody
+	WakeAt                time.Time // when it wants work again; zero for not by itself
+	Poke                  int64     // raised when something that it may wait for has changed
+	CreatedAt, FinishedAt time.Time
+}
+
+// Log is a task's row with its records, read at Now by the store's clock.
+type Log struct {
+	Row     Row
+	Records []Record
+	Now     time.Time
+}
+
+// NewTask is a task to be stored. The store sets CreatedAt, State, WakeAt and
+// the record's position and time.
+type NewTask struct {
+	Row    Row
+	Record Record
+}
+
+// RowChange says what an append does to the task's row.
+type RowChange uint8
+
+// The changes of a row.
+const (
+	KeepRow    RowChange = iota
+	OwnRow               // the writer owns the task, which is in_progress
+	ReleaseRow           // nobody owns it: State and WakeIn, but only if Poke is what it was
+	FinishRow            // the task has ended: State
+)
+
+// Append is a record to be stored. Without events there is no record, only
+// the change of the row, on the same condition.
+type Append struct {
+	Task   ID
+	After  int64 // the position that the record follows
+	Record Record
+	Change RowChange
+	State  TaskState
+	WakeIn time.Duration // from the store's now; negative for not by itself
+	IfPoke int64         // for ReleaseRow: the poke that the writer has acted on
+	Poke   bool          // raise the row's poke: the writer is not the owner
+}
+
+// Appended answers an [Append].
+type Appended struct {
+	Stored   bool      // false when the position was taken
+	At       time.Time // the record's time
+	Released bool      // for ReleaseRow: false when Poke had changed, and the writer still owns the task
+}
+
+// CandidateQuery says which tasks a worker would take.
+type CandidateQuery struct {
+	Templates []TemplateKey // that it has every handler of
+	Tag       string        // "" for any
+	Limit     int
+}
+
+// TemplateKey is a namespace and the hash of one of its templates.
+type TemplateKey struct{ Namespace, Hash string }
+
+// Candidates answers a [CandidateQuery]: tasks round the namespaces, within
+// one by priority and age.
+type Candidates struct {
+	Logs     []Log
+	NextWake time.Time // the next time at which one will want work; zero for none
+	Now      time.Time
+}
+
+// Beat is a worker's sign of life.
+type Beat struct {
+	Worker ID
+	Lease  time.Duration
+	First  bool // the worker is new
+}
+
+// Pulse answers a [Beat].
+type Pulse struct {
+	Owned []Owned // what the store thinks that the worker owns
+	Now   time.Time
+}
+
+// Owned is a task of a worker, with its poke.
+type Owned struct {
+	Task ID
+	Poke int64
+}
+
+// Filter says which rows to list. Its zero value lists the newest hundred.
+type Filter struct {
+	Namespace, Name, Tag string // "" for any
+	States               []TaskState
+	Parent               ID
+	Before               ID  // the last of the page before
+	Limit                int // at most 1000
+}
+
+// Hint says what may have changed.
+type Hint uint8
+
+// The hints of a store.
+const (
+	HintWork Hint = iota // a task wants work
+	HintPoke             // the row of an owned task was poked
+	HintEnd              // a task came to rest or ended
+)

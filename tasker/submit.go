@@ -1,0 +1,245 @@
+package tasker
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+)
+
+// Request asks for a task.
+type Request struct {
+	Namespace, Name string
+	Version         string // "" is the newest that the engine has
+	Context         any    // the task's input: a JSON object, or what encodes as one
+	IdempotencyKey  string // two requests with equal keys are one task
+	CorrelationID   string // "" makes it the task's id
+	Tag             string // of the run that the task belongs to
+}
+
+// Submission is what became of a [Request].
+type Submission struct {
+	ID       ID
+	Existing bool // the task was there already: the key or the input is known
+}
+
+// Rejected says why a request became no task: its input breaks the schema,
+// the task handler refused it, or its key stands for something else.
+type Rejected struct {
+	Code    string      `json:"code"`
+	Message string      `json:"-"`
+	Errors  []Violation `json:"errors,omitempty"` // sorted by path
+}
+
+func (r *Rejected) Error() string {
+	if len(r.Errors) == 0 {
+		return r.Code + ": " + r.Message
+	}
+	lines := make([]string, len(r.Errors))
+	for i, v := range r.Errors {
+		lines[i] = strings.TrimPrefix(v.Path+": "+v.Message, ": ")
+	}
+	return r.Code + ": " + strings.Join(lines, "; ")
+}
+
+// Submit stores a task, to be run by this engine or any other on the store.
+// The error is [*Rejected] when the request itself is at fault.
+func (e *Engine) Submit(ctx context.Context, r Request) (Submission, error) {
+	all, err := e.SubmitAll(ctx, []Request{r})
+	if err != nil {
+		return Submission{}, err
+	}
+	return all[0], nil
+}
+
+// SubmitAll stores many tasks in one call. When one request is at fault,
+// nothing is stored.
+func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]Submission, error) {
+	tasks := make([]NewTask, len(requests))
+	for i := range requests {
+		var err error
+		if tasks[i], err = e.prepare(ctx, &requests[i]); err != nil {
+			if len(requests) > 1 {
+				err = fmt.Errorf("request %d of %d: %w", i+1, len(requests), err)
+			}
+			return nil, err
+		}
+	}
+	rows, err := e.store.Submit(ctx, tasks)
+	if err != nil {
+		return nil, fmt.Errorf("submit: %w", err)
+	}
+	submissions := make([]Submission, len(rows))
+	for i := range rows {
+		wanted := &tasks[i].Row
+		submissions[i] = Submission{ID: rows[i].ID, Existing: rows[i].ID != wanted.ID}
+		if submissions[i].Existing && rows[i].InputHash != wanted.InputHash {
+			return nil, &Rejected{Code: CodeKeyMismatch, Message: fmt.Sprintf("the idempotency key %q stands for task %s, which has other input", requests[i].IdempotencyKey, rows[i].ID)}
+		}
+		if observe := e.config.Observe; observe != nil && !submissions[i].Existing {
+			record := tasks[i].Record
+			record.Seq, record.At = 1, rows[i].CreatedAt
+			observe(rows[i], record)
+		}
+	}
+	return submissions, nil
+}
+
+// prepare makes the row and the first record of a task.
+func (e *Engine) prepare(ctx context.Context, r *Request) (NewTask, error) {
+	p := e.named(r.Namespace, r.Name, r.Version)
+	if p == nil {
+		return NewTask{}, &Rejected{Code: CodeUnknownTemplate, Message: fmt.Sprintf("there is no template %s/%s@%s%s", r.Namespace, r.Name, r.Version, suggest(r.Namespace+"/"+r.Name, e.templateNames()))}
+	}
+	input, err := inputOf(r.Context)
+	if err != nil {
+		return NewTask{}, err
+	}
+	if schema := p.template.InputSchema; schema != nil {
+		if violations := schema.Check(input); len(violations) > 0 {
+			return NewTask{}, &Rejected{Code: CodeInvalidInput, Errors: violations}
+		}
+	}
+	row := Row{
+		ID: e.newID(), Namespace: p.template.Namespace, Name: p.template.Name, Version: p.template.Version,
+		Hash: p.template.Hash(), Environment: p.template.Environment, Priority: p.template.Priority,
+		CorrelationID: r.CorrelationID, Tag: r.Tag, InputHash: hashOf(input),
+	}
+	row.Root = row.ID
+	if row.CorrelationID == "" {
+		row.CorrelationID = row.ID.String()
+	}
+	if err := row.identify(p.template.Identity, r.IdempotencyKey); err != nil {
+		return NewTask{}, err
+	}
+	if p.submit != nil {
+		if input, err = e.enrich(ctx, p, &row, input); err != nil {
+			return NewTask{}, err
+		}
+	}
+	record := Record{ID: e.newID(), Events: []Event{{Kind: Submitted, Context: input}}}
+	return NewTask{Row: row, Record: record}, nil
+}
+
+func (e *Engine) templateNames() []string {
+	var names []string
+	for key := range maps.Keys(e.latest) {
+		names = append(names, key[0]+"/"+key[1])
+	}
+	return names
+}
+
+// inputOf encodes a request's context and refuses what no store keeps.
+func inputOf(context any) (json.RawMessage, error) {
+	input, err := encode(context)
+	if err == nil {
+		err = checkAmbiguous(input)
+	}
+	switch {
+	case err != nil:
+		return nil, &Rejected{Code: CodeInvalidInput, Message: err.Error()}
+	case !bytes.HasPrefix(bytes.TrimSpace(input), []byte("{")):
+		return nil, &Rejected{Code: CodeInvalidInput, Message: "the context must be a JSON object"}
+	}
+	return input, nil
+}
+
+// hashOf is the SHA-256 of a document with its keys in order, so that equal
+// input has equal hashes whatever the order it was written in.
+func hashOf(input json.RawMessage) string {
+	var v any
+	d := json.NewDecoder(bytes.NewReader(input))
+	d.UseNumber()
+	_ = d.Decode(&v) // it was encoded above
+	canonical, _ := json.Marshal(v)
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:])
+}
+
+// identify sets what makes two requests the same task.
+func (r *Row) identify(identity Identity, key string) error {
+	switch {
+	case key != "":
+		r.Identity = "key:" + key
+	case identity == Strict:
+		r.Identity, r.RetryEnded = "input:"+r.InputHash, true
+	case identity == CallerProvided:
+		return &Rejected{Code: CodeKeyRequired, Message: fmt.Sprintf("%s/%s wants an idempotency key with every task", r.Namespace, r.Name)}
+	}
+	return nil
+}
+
+// enrich runs the task handler and adds what it returns to the context.
+func (e *Engine) enrich(ctx context.Context, p *plan, row *Row, input json.RawMessage) (json.RawMessage, error) {
+	var parts map[string]json.RawMessage
+	if err := json.Unmarshal(input, &parts); err != nil {
+		return nil, &Rejected{Code: CodeInvalidInput, Message: err.Error()}
+	}
+	a := &Attempt{
+		TaskID: row.ID, RootID: row.Root, ParentID: row.Parent, Namespace: row.Namespace, Name: row.Name, Version: row.Version,
+		Number: 1, Max: 1, CorrelationID: row.CorrelationID, Tag: row.Tag,
+		initialization: p.template.TaskHandler.Initialization,
+		whole:          input, parts: func() map[string]json.RawMessage { return parts },
+	}
+	added, failure := protect(func() (any, error) { return call(WithAttempt(ctx, a), p.submit, nil) })
+	var verdict *Error
+	switch {
+	case failure == nil:
+	case errors.As(failure, &verdict) && verdict.Kind == KindPermanent && verdict.Code != CodePanic && verdict.Code != CodeExit:
+		return nil, &Rejected{Code: verdict.Code, Message: verdict.Message}
+	default:
+		return nil, fmt.Errorf("%s: the task handler of %s: %w", CodeTaskHandler, p.template, failure)
+	}
+	raw, err := encode(added)
+	if err != nil {
+		return nil, fmt.Errorf("%s: what the task handler of %s adds: %w", CodeTaskHandler, p.template, err)
+	}
+	var extra map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &extra); err != nil {
+		return nil, fmt.Errorf("%s: what the task handler of %s adds is not an object: %w", CodeTaskHandler, p.template, err)
+	}
+	if len(extra) == 0 {
+		return input, nil
+	}
+	maps.Copy(parts, extra)
+	return encode(parts)
+}
+
+// Wait returns when a task has ended, or has come to rest in a state that it
+// does not leave by itself: blocked_by_failures, or waiting.
+func (e *Engine) Wait(ctx context.Context, id ID) (*Task, error) {
+	changed := make(chan struct{}, 1)
+	stop := e.store.Listen(func(h Hint) {
+		if h == HintEnd {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		}
+	})
+	defer stop()
+	tick := time.NewTicker(e.config.Poll)
+	defer tick.Stop()
+	for {
+		log, err := e.store.Load(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		switch s := log.Row.State; {
+		case s.Final() || s == TaskBlocked || s == TaskWaiting:
+			return e.fold(log)
+		}
+		select {
+		case <-changed:
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}

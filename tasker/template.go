@@ -1,0 +1,202 @@
+package tasker
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Template is one kind of task: its steps, how they depend on each other, and
+// the rules for when they fail. It is read from YAML by [ParseTemplate] or
+// [LoadTemplates] and not changed afterwards.
+type Template struct {
+	Namespace   string // the team that owns it; at most 29 of A-Z a-z 0-9 _
+	Name        string
+	Version     string // major.minor.patch
+	Description string
+	Metadata    map[string]any // free: shown, never acted on
+
+	TaskHandler *HandlerRef // runs at submit; nil when there is none
+	InputSchema *Schema     // holds a task's context to its form; nil when there is none
+	Identity    Identity
+	OnFailure   OnFailure
+	Priority    int           // higher goes first within the namespace
+	Concurrency int           // steps of this template that one process runs at once; 0 is no limit
+	MaxDuration time.Duration // from submit; 0 is no limit
+
+	SystemDependencies map[string]any // a label
+	DomainEvents       []any          // a label
+
+	Steps []StepTemplate
+
+	Environment  string        // the environment that In applied; "" for none
+	MaxRetryWait time.Duration // caps every wait between attempts; 0 leaves the rule's own cap
+
+	environments map[string]environment
+	file         string
+	source       []byte
+	hash         string
+	graph        graph
+}
+
+// StepTemplate is one step of a [Template].
+type StepTemplate struct {
+	Name             string
+	Description      string
+	SystemDependency string // a label
+	Handler          HandlerRef
+	Dependencies     []string // the steps that must be done first
+	Retry            Retry
+	Timeout          time.Duration // of one run; 0 is no limit
+	Optional         bool          // the task completes, with a warning, when this step fails
+	Compensate       *Compensation // how to undo it; nil when it leaves nothing to undo
+	Events           []EventTemplate
+}
+
+// HandlerRef names the handler of a step, and what it is given besides the
+// task's own data.
+type HandlerRef struct {
+	Callable       string
+	Method         string // "" is the handler itself
+	Initialization map[string]any
+}
+
+// Compensation names the handler that undoes a step.
+type Compensation struct {
+	Handler HandlerRef
+	Retry   Retry
+}
+
+// EventTemplate declares a domain event that a step publishes.
+type EventTemplate struct {
+	Name, Description string
+	Condition         string // success, failure, retryable_failure, permanent_failure, always
+	DeliveryMode      string // fast, durable, broadcast
+	Schema            *Schema
+}
+
+// Retry says whether and when a failed step runs again.
+type Retry struct {
+	Retryable bool
+	Limit     int // attempts in all, the first included
+	Backoff   Backoff
+	Base, Max time.Duration
+	Jitter    float64 // share of the wait that is drawn by chance, up and down: 0.1 is ±10 %
+}
+
+// DefaultRetry is the retry rule of a step that states none.
+var DefaultRetry = Retry{Retryable: true, Limit: 3, Backoff: Exponential, Base: time.Second, Max: 30 * time.Second, Jitter: 0.1}
+
+// attempts is how many attempts the rule allows.
+func (r Retry) attempts() int {
+	if !r.Retryable {
+		return 1
+	}
+	return r.Limit
+}
+
+// Backoff is the shape in which the waits between attempts grow.
+type Backoff string
+
+// The four shapes. After failure n the wait is 0, base·n, base·2ⁿ⁻¹ or
+// base·Fib(n).
+const (
+	NoBackoff   Backoff = "none"
+	Linear      Backoff = "linear"
+	Exponential Backoff = "exponential"
+	Fibonacci   Backoff = "fibonacci"
+)
+
+// OnFailure says what becomes of a task when one of its steps has failed for
+// good.
+type OnFailure string
+
+// Block waits for an operator, Fail ends the task in error, Compensate undoes
+// what was done and then ends it in error.
+const (
+	Block      OnFailure = "block"
+	Fail       OnFailure = "fail"
+	Compensate OnFailure = "compensate"
+)
+
+// Identity says when two submits are the same task.
+type Identity string
+
+// AlwaysUnique never finds an equal task unless the request has a key, Strict
+// takes tasks with equal input for one, CallerProvided demands a key.
+const (
+	AlwaysUnique   Identity = "always_unique"
+	Strict         Identity = "strict"
+	CallerProvided Identity = "caller_provided"
+)
+
+// String is the template's full name: namespace/name@version.
+func (t *Template) String() string { return fmt.Sprintf("%s/%s@%s", t.Namespace, t.Name, t.Version) }
+
+// Hash is the SHA-256 of the template's source, in hexadecimal.
+func (t *Template) Hash() string { return t.hash }
+
+// Source is the text that the template was read from.
+func (t *Template) Source() []byte { return slices.Clone(t.source) }
+
+// NewerThan compares versions of the form major.minor.patch.
+func (t *Template) NewerThan(other *Template) bool {
+	parse := func(version string) (n [3]int) {
+		_, _ = fmt.Sscanf(version, "%d.%d.%d", &n[0], &n[1], &n[2]) // the loader has checked it
+		return n
+	}
+	a, b := parse(t.Version), parse(other.Version)
+	if c := slices.Compare(a[:], b[:]); c != 0 {
+		return c > 0
+	}
+	return t.Version > other.Version
+}
+
+// Step finds a step by its name, or gives nil.
+func (t *Template) Step(name string) *StepTemplate {
+	i, ok := t.graph.index[name]
+	if !ok {
+		return nil
+	}
+	return &t.Steps[i]
+}
+
+// graph is a template's DAG by step index.
+type graph struct {
+	index    map[string]int
+	parents  [][]int
+	children [][]int
+}
+
+func newGraph(steps []StepTemplate) graph {
+	g := graph{index: make(map[string]int, len(steps)), parents: make([][]int, len(steps)), children: make([][]int, len(steps))}
+	for i := range steps {
+		g.index[steps[i].Name] = i
+	}
+	for i := range steps {
+		for _, name := range steps[i].Dependencies {
+			p := g.index[name]
+			g.parents[i] = append(g.parents[i], p)
+			g.children[p] = append(g.children[p], i)
+		}
+	}
+	return g
+}
+
+// isAncestor says whether step i can only run after the step named a.
+func (g graph) isAncestor(a, i int) bool {
+	seen := map[int]bool{}
+	todo := slices.Clone(g.parents[i])
+	for len(todo) > 0 {
+		p := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if p == a {
+			return true
+		}
+		if !seen[p] {
+			seen[p] = true
+			todo = append(todo, g.parents[p]...)
+		}
+	}
+	return false
+}

@@ -1,0 +1,133 @@
+package tasker
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// environment is what a template says differently for one environment.
+type environment struct {
+	maxRetryWait time.Duration
+	overrides    []override
+}
+
+// override changes one step, or all of them.
+type override struct {
+	step  string // "" is all
+	apply func(*StepTemplate)
+}
+
+const allSteps = "ALL"
+
+func (r *reader) environments(t *Template, v value) {
+	t.environments = map[string]environment{}
+	var keys []key
+	for _, e := range v.entries {
+		keys = append(keys, key{name: trimColon(e.key), read: func(v value, path string) {
+			var env environment
+			r.object(v, path, []key{
+				{name: "max_retry_after_ms", read: r.duration(&env.maxRetryWait, time.Millisecond, 3_600_000, false)},
+				{name: "steps", read: r.list(func(v value, path string) {
+					if o, ok := r.override(t, v, path); ok {
+						env.overrides = append(env.overrides, o)
+					}
+				})},
+			})
+			t.environments[trimColon(e.key)] = env
+		}})
+	}
+	r.object(v, "environments", keys)
+}
+
+func trimColon(s string) string {
+	if len(s) > 1 && s[0] == ':' {
+		return s[1:]
+	}
+	return s
+}
+
+// override reads what an environment says of a step. It is read once to find
+// what is wrong with it, against each step that it changes, and again by each
+// use.
+func (r *reader) override(t *Template, v value, path string) (override, bool) {
+	before := len(r.problems)
+	var o override
+	read := func(r *reader, s *StepTemplate) {
+		var initialization map[string]any
+		r.object(v, path, []key{
+			{name: "name", required: true, read: r.text(&o.step)},
+			{name: "handler", read: func(v value, path string) {
+				r.object(v, path, []key{{name: "initialization", read: r.free(&initialization)}})
+			}},
+			{name: "retry", read: r.retry(&s.Retry)},
+			{name: "timeout_seconds", read: r.duration(&s.Timeout, time.Second, 604_800, false)},
+		})
+		s.Handler.Initialization = merge(s.Handler.Initialization, initialization)
+	}
+	scratch := StepTemplate{Retry: DefaultRetry}
+	scratch.Retry.Base = 0
+	read(r, &scratch)
+	if len(r.problems) > before {
+		return o, false
+	}
+	known := false
+	for i := range t.Steps {
+		if o.step == allSteps || o.step == t.Steps[i].Name {
+			known = true
+			s := t.Steps[i]
+			if read(r, &s); len(r.problems) > before {
+				return o, false
+			}
+		}
+	}
+	if !known {
+		r.say(v.line, path+".name", "there is no step %q%s", o.step, suggest(o.step, slices.Collect(maps.Keys(t.graph.index))))
+		return o, false
+	}
+	step := o.step
+	return override{step: step, apply: func(s *StepTemplate) { read(&reader{}, s) }}, true
+}
+
+// merge lays one mapping over another, key by key, at any depth.
+func merge(base, over map[string]any) map[string]any {
+	if len(over) == 0 {
+		return base
+	}
+	merged := maps.Clone(base)
+	if merged == nil {
+		merged = map[string]any{}
+	}
+	for key, value := range over {
+		below, isMap := merged[key].(map[string]any)
+		above, wantsMap := value.(map[string]any)
+		if isMap && wantsMap {
+			value = merge(below, above)
+		}
+		merged[key] = value
+	}
+	return merged
+}
+
+// Environments names the environments that the template has overrides for,
+// sorted.
+func (t *Template) Environments() []string { return slices.Sorted(maps.Keys(t.environments)) }
+
+// In is the template with the overrides of an environment, in the order in
+// which they are written. An environment that it does not have overrides
+// nothing.
+func (t *Template) In(name string) *Template {
+	resolved := *t
+	resolved.Environment = name
+	resolved.Steps = slices.Clone(t.Steps)
+	env := t.environments[name]
+	resolved.MaxRetryWait = env.maxRetryWait
+	for _, o := range env.overrides {
+		for i := range resolved.Steps {
+			if o.step == allSteps || o.step == resolved.Steps[i].Name {
+				o.apply(&resolved.Steps[i])
+			}
+		}
+	}
+	return &resolved
+}

@@ -1,0 +1,279 @@
+package tasker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// worker runs tasks. It is one loop: everything that changes its state runs
+// there, so nothing of it needs a lock. Handlers and calls of the store run
+// in goroutines of their own, at most one flush, one claim and one beat at a
+// time, and post what they found to the loop.
+type worker struct {
+	engine *Engine
+	config *Config
+	store  Store
+	chance *rand.Rand
+	inbox  inbox
+
+	now  time.Time     // of this turn of the loop
+	skew time.Duration // the store's clock less ours
+
+	id       ID
+	joined   bool      // the store knows this worker
+	beatAt   time.Time // when the last successful beat was sent: the lease runs from here
+	beating  bool
+	nextBeat time.Time
+
+	held    map[ID]*held
+	ready   ready
+	waiting taskHeap // held tasks that wait for a time
+	queued  int      // steps that could start if there were slots
+	bytes   int      // payloads of the held tasks
+	dirty   []*held  // have something to be stored
+	running map[*run]bool
+	runs    chan *run      // to goroutines that wait for another run
+	used    int            // slots taken, from the choice of a step to its outcome
+	usedBy  map[string]int // by namespace, and by template
+	stuck   map[*run]bool  // abandoned runs that still go on
+	sweepAt time.Time
+
+	flushing bool
+	claiming bool
+	moreWork bool      // the store may have more for us
+	claimAt  time.Time // when to ask it at the latest
+
+	stopping  bool
+	cutOff    bool // handlers were told to end
+	finishing sync.WaitGroup
+	done      chan struct{}
+	timer     *time.Timer
+	alarm     time.Time
+}
+
+// Start begins to run tasks. An engine that is not started submits and
+// answers questions only.
+func (e *Engine) Start(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.worker != nil {
+		return errors.New("tasker: the engine is started already")
+	}
+	w := &worker{
+		engine: e, config: &e.config, store: e.store,
+		chance:  rand.New(rand.NewPCG(e.chance.Uint64(), e.chance.Uint64())),
+		inbox:   inbox{signal: make(chan struct{}, 1)},
+		now:     time.Now(),
+		held:    map[ID]*held{},
+		waiting: taskHeap{before: earlierWake, slot: amongWaiting},
+		running: map[*run]bool{}, runs: make(chan *run), stuck: map[*run]bool{}, usedBy: map[string]int{},
+		moreWork: true,
+		done:     make(chan struct{}),
+	}
+	w.id, w.beatAt, w.joined = newID(w.now, e.chance), w.now, true
+	pulse, err := e.store.Beat(ctx, Beat{Worker: w.id, Lease: e.config.Lease, First: true})
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	w.skew = pulse.Now.Sub(w.now)
+	w.nextBeat = w.now.Add(e.config.Lease / 3)
+	e.worker = w
+	go w.loop()
+	return nil
+}
+
+// Stop ends the engine's work: nothing new starts, handlers that run may
+// finish until ctx ends, and are then told to end. What is not done stays in
+// the store for others. Stop returns an error that names the handlers that
+// would not end; their goroutines are left behind.
+func (e *Engine) Stop(ctx context.Context) error {
+	e.mu.Lock()
+	w := e.worker
+	e.worker = nil
+	e.mu.Unlock()
+	if w == nil {
+		return nil
+	}
+	w.do(func() { w.wind() })
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+		w.do(func() { w.cut() })
+		grace := time.NewTimer(e.config.Grace)
+		defer grace.Stop()
+		select {
+		case <-w.done:
+		case <-grace.C:
+			w.do(func() { w.abandonAll() })
+			<-w.done
+		}
+	}
+	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.config.Grace)
+	defer cancel()
+	return errors.Join(w.complaint(), e.store.Leave(leave, w.id))
+}
+
+// wind begins the stop: what nobody works on goes back to the store.
+func (w *worker) wind() {
+	w.stopping, w.moreWork = true, false
+	for _, h := range w.held {
+		w.advance(h)
+	}
+}
+
+// complaint names the handlers that would not end. The loop is over.
+func (w *worker) complaint() error {
+	if len(w.stuck) == 0 {
+		return nil
+	}
+	var names []string
+	for r := range w.stuck {
+		names = append(names, fmt.Sprintf("%s of task %s", r.about.Step, r.about.TaskID))
+	}
+	slices.Sort(names)
+	return fmt.Errorf("stop: %d handlers ignore that their context has ended: %s", len(names), strings.Join(names, ", "))
+}
+
+// Stats is what a worker is doing.
+type Stats struct {
+	Held    int // tasks that it owns
+	Running int // handlers that run
+	Stuck   int // handlers that went on after their context ended, and lost their slot for it
+	Queued  int // steps that wait for a slot
+}
+
+// Stats tells what this engine is doing now; zero when it is not started.
+func (e *Engine) Stats() Stats {
+	e.mu.Lock()
+	w := e.worker
+	e.mu.Unlock()
+	if w == nil {
+		return Stats{}
+	}
+	answer := make(chan Stats, 1)
+	w.do(func() {
+		answer <- Stats{Held: len(w.held), Running: len(w.running), Stuck: len(w.stuck), Queued: w.queued}
+	})
+	select {
+	case s := <-answer:
+		return s
+	case <-w.done:
+		return Stats{}
+	}
+}
+
+// inbox is what other goroutines have for the loop.
+type inbox struct {
+	mu       sync.Mutex
+	outcomes []outcome
+	calls    []func()
+	signal   chan struct{}
+}
+
+func (w *worker) post(o outcome) {
+	w.inbox.mu.Lock()
+	w.inbox.outcomes = append(w.inbox.outcomes, o)
+	w.inbox.mu.Unlock()
+	w.inbox.wake()
+}
+
+// do has f called on the loop.
+func (w *worker) do(f func()) {
+	w.inbox.mu.Lock()
+	w.inbox.calls = append(w.inbox.calls, f)
+	w.inbox.mu.Unlock()
+	w.inbox.wake()
+}
+
+func (in *inbox) wake() {
+	select {
+	case in.signal <- struct{}{}:
+	default:
+	}
+}
+
+// loop takes what has come in, then does what follows from it: start steps,
+// store what happened, ask for more.
+func (w *worker) loop() {
+	defer close(w.done)
+	defer w.store.Listen(w.hear)()
+	w.timer = time.NewTimer(0)
+	defer w.timer.Stop()
+	var outcomes []outcome
+	var calls []func()
+	for !w.over() {
+		select {
+		case <-w.inbox.signal:
+		case <-w.timer.C:
+			w.alarm = time.Time{}
+		}
+		w.now = time.Now()
+		w.inbox.mu.Lock()
+		outcomes, w.inbox.outcomes = w.inbox.outcomes, outcomes[:0]
+		calls, w.inbox.calls = w.inbox.calls, calls[:0]
+		w.inbox.mu.Unlock()
+		w.fence()
+		for i := range calls {
+			calls[i]()
+			calls[i] = nil
+		}
+		for i := range outcomes {
+			w.settle(&outcomes[i])
+			outcomes[i] = outcome{}
+		}
+		w.wakeTasks()
+		w.sweep()
+		w.fill()
+		w.flush()
+		w.claim()
+		w.beat()
+		w.setAlarm()
+	}
+	close(w.runs)
+	w.finishing.Wait()
+}
+
+// over says that a stopping worker has nothing left to do.
+func (w *worker) over() bool {
+	return w.stopping && len(w.held) == 0 && len(w.running) == 0 && !w.flushing && !w.claiming && !w.beating
+}
+
+// hear takes a hint of the store, on a goroutine of somebody else's.
+func (w *worker) hear(h Hint) {
+	switch h {
+	case HintWork:
+		w.do(func() { w.moreWork = !w.stopping })
+	case HintPoke:
+		w.do(func() { w.nextBeat = w.now })
+	}
+}
+
+// setAlarm sets the timer to the next thing that only time brings.
+func (w *worker) setAlarm() {
+	next := w.nextBeat
+	earlier := func(t time.Time) {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	if !w.stopping {
+		earlier(w.claimAt)
+	}
+	if len(w.waiting.tasks) > 0 {
+		earlier(w.waiting.tasks[0].wake)
+	}
+	earlier(w.sweepAt)
+	if !next.Equal(w.alarm) {
+		w.alarm = next
+		w.timer.Reset(next.Sub(w.now))
+	}
+}
+
+// storeNow is the time by the store's clock.
+func (w *worker) storeNow() time.Time { return w.now.Add(w.skew) }
