@@ -44,16 +44,27 @@ func (p Problems) Error() string {
 // suggest names the candidate that a misspelt word most likely stands for, as
 // the end of a message; "" when none is near.
 func suggest(word string, candidates []string) string {
-	best, distance := "", len(word)/3+2
-	for _, c := range candidates {
-		if d := editDistance(word, c); d < distance || d == distance && best != "" && c < best {
-			best, distance = c, d
-		}
-	}
-	if best == "" {
+	best := nearest(word, candidates)
+	if best == "" || !strings.HasPrefix(best, word) && editDistance(word, best) > len(word)/3+1 {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// nearest is the candidate that takes the fewest letters to come to. One that
+// begins with the whole word is nearer than any other.
+func nearest(word string, candidates []string) (best string) {
+	distance := 0
+	for _, c := range candidates {
+		d := editDistance(word, c)
+		if strings.HasPrefix(c, word) {
+			d = 0
+		}
+		if best == "" || d < distance || d == distance && c < best {
+			best, distance = c, d
+		}
+	}
+	return best
 }
 
 // editDistance counts the letters to change, add or leave out (Levenshtein).

@@ -51,8 +51,14 @@ func compileSchema(body map[string]any) (*Schema, error) {
 		return nil, err
 	}
 	compiled, err := c.Compile(name)
-	if err != nil {
-		return nil, err
+	var broken *jsonschema.SchemaValidationError
+	var why *jsonschema.ValidationError
+	switch {
+	case errors.As(err, &broken) && errors.As(broken.Err, &why):
+		v := leaves(why, nil)[0]
+		return nil, fmt.Errorf("%s: %s", v.Path, v.Message)
+	case err != nil:
+		return nil, errors.New(strings.Join(strings.Fields(err.Error()), " "))
 	}
 	normal, _ := doc.(map[string]any)
 	return &Schema{compiled: compiled, body: normal}, nil

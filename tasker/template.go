@@ -175,7 +175,10 @@ func newGraph(steps []StepTemplate) graph {
 	}
 	for i := range steps {
 		for _, name := range steps[i].Dependencies {
-			p := g.index[name]
+			p, known := g.index[name]
+			if !known {
+				continue // the loader has said so
+			}
 			g.parents[i] = append(g.parents[i], p)
 			g.children[p] = append(g.children[p], i)
 		}

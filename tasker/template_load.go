@@ -84,7 +84,6 @@ var (
 )
 
 func (r *reader) template(t *Template, root value) {
-	var lines []int // of the steps
 	environments := value{kind: yaml.MappingNode}
 	r.object(root, "", []key{
 		{name: "name", required: true, read: r.word(&t.Name, 255)},
@@ -112,12 +111,15 @@ func (r *reader) template(t *Template, root value) {
 		{name: "system_dependencies", read: r.free(&t.SystemDependencies)},
 		{name: "domain_events", read: r.list(func(v value, path string) { t.DomainEvents = append(t.DomainEvents, v.plain(false)) })},
 		{name: "steps", required: true, read: r.list(func(v value, path string) {
-			if len(t.Steps) < MaxSteps {
+			switch len(t.Steps) {
+			case MaxSteps:
+				if len(r.steps) == MaxSteps {
+					r.steps = append(r.steps, stepLines{})
+					r.say(v.line, path, "a template has at most %d steps", MaxSteps)
+				}
+			default:
+				r.steps = append(r.steps, stepLines{line: v.line})
 				t.Steps = append(t.Steps, r.step(v, path))
-				lines = append(lines, v.line)
-			} else if len(lines) == MaxSteps {
-				lines = append(lines, v.line)
-				r.say(v.line, path, "a template has at most %d steps", MaxSteps)
 			}
 		})},
 		{name: "environments", read: func(v value, path string) { environments = v }},
@@ -125,7 +127,7 @@ func (r *reader) template(t *Template, root value) {
 	if len(t.Steps) == 0 && !r.said("steps") {
 		r.say(root.line, "steps", "there must be at least one step")
 	}
-	r.checkSteps(t.Steps, lines)
+	r.checkSteps(t.Steps)
 	t.graph = newGraph(t.Steps)
 	r.environments(t, environments)
 }
@@ -147,6 +149,8 @@ func (r *reader) step(v value, path string) StepTemplate {
 			var name string
 			r.text(&name)(v, path)
 			s.Dependencies = append(s.Dependencies, name)
+			lines := &r.steps[len(r.steps)-1]
+			lines.dependencies = append(lines.dependencies, v.line)
 		})},
 		{name: "retry", read: r.retry(&s.Retry)},
 		{name: "timeout_seconds", read: r.duration(&s.Timeout, time.Second, 604_800, false)},
@@ -230,44 +234,35 @@ func (r *reader) event(v value, path string, others []EventTemplate) EventTempla
 }
 
 // checkSteps looks at how the steps hang together.
-func (r *reader) checkSteps(steps []StepTemplate, lines []int) {
-	index := make(map[string]int, len(steps))
+func (r *reader) checkSteps(steps []StepTemplate) {
+	names := map[string]bool{}
 	for i := range steps {
-		if name := steps[i].Name; name != "" {
-			if _, twice := index[name]; twice {
-				r.say(lines[i], fmt.Sprintf("steps[%d].name", i), "there is another step %q", name)
-			} else {
-				index[name] = i
-			}
+		if name := steps[i].Name; names[name] {
+			r.say(r.steps[i].line, fmt.Sprintf("steps[%d].name", i), "there is another step %q", name)
+		} else if name != "" {
+			names[name] = true
 		}
 	}
-	sound := true
 	for i := range steps {
-		path := fmt.Sprintf("steps[%d].dependencies", i)
 		for n, name := range steps[i].Dependencies {
-			_, ok := index[name]
+			line, path := r.steps[i].dependencies[n], fmt.Sprintf("steps[%d].dependencies[%d]", i, n)
 			switch {
+			case name == "": // not a text, which is said already
 			case name == steps[i].Name:
-				r.say(lines[i], path, "%s depends on itself", name)
-			case !ok:
-				r.say(lines[i], path, "there is no step %q%s", name, suggest(name, slices.Collect(maps.Keys(index))))
+				r.say(line, path, "%s depends on itself", name)
+			case !names[name]:
+				r.say(line, path, "there is no step %q%s", name, suggest(name, slices.Collect(maps.Keys(names))))
 			case slices.Contains(steps[i].Dependencies[:n], name):
-				r.say(lines[i], path, "%s is named twice", name)
-			default:
-				continue
+				r.say(line, path, "%s is named twice", name)
 			}
-			sound = false
 		}
 	}
-	if !sound || len(index) < len(steps) {
-		return
-	}
-	if cycle := findCycle(newGraph(steps)); cycle != nil {
-		var names []string
-		for _, i := range cycle {
-			names = append(names, steps[i].Name)
+	if cycle := findCycle(newGraph(steps)); len(cycle) > 2 {
+		path := make([]string, len(cycle))
+		for n, i := range cycle {
+			path[n] = steps[i].Name
 		}
-		r.say(lines[cycle[0]], fmt.Sprintf("steps[%d].dependencies", cycle[0]), "the steps wait for each other: %s", strings.Join(names, " -> "))
+		r.say(r.steps[cycle[0]].line, fmt.Sprintf("steps[%d].dependencies", cycle[0]), "the steps wait for each other: %s", strings.Join(path, " -> "))
 	}
 }
 

@@ -15,6 +15,13 @@ import (
 type reader struct {
 	file     string
 	problems Problems
+	steps    []stepLines
+}
+
+// stepLines says where a step and each of its dependencies stand.
+type stepLines struct {
+	line         int
+	dependencies []int
 }
 
 // key is one key that a mapping may have.
@@ -53,7 +60,7 @@ func (r *reader) object(v value, path string, keys []key) {
 		}
 		k := keys[i]
 		if other, twice := given[k.name]; twice {
-			r.say(e.line, join(path, name), "%s is given twice, before as %s", k.name, other)
+			r.say(e.line, join(path, name), "is given twice, before as %s", other)
 			continue
 		}
 		given[k.name] = e.key
@@ -66,12 +73,12 @@ func (r *reader) object(v value, path string, keys []key) {
 	}
 }
 
-// suggestKey names the key that was meant, or all there are.
+// suggestKey names the key that was meant, or the nearest and all there are.
 func suggestKey(name string, names []string) string {
-	if s := suggest(name, names); s != "" {
+	if s := suggest(name, names); s != "" || len(names) == 0 {
 		return s
 	}
-	return "; there are " + strings.Join(names, ", ")
+	return fmt.Sprintf("; the nearest is %q of %s", nearest(name, names), strings.Join(names, ", "))
 }
 
 func join(path, name string) string {
@@ -246,7 +253,7 @@ func (r *reader) schema(target **Schema) func(value, string) {
 		}
 		compiled, err := compileSchema(body)
 		if err != nil {
-			r.say(v.line, path, "is not a JSON Schema: %s", strings.Join(strings.Fields(err.Error()), " "))
+			r.say(v.line, path, "is not a JSON Schema: %v", err)
 			return
 		}
 		*target = compiled
