@@ -25,8 +25,8 @@ bench: ## measure the engine on the memory store
 	go test ./tasker/memory -run '^$$' -bench . -benchtime 3x
 
 fuzz: ## fuzz the template loader and the payload guard, a minute each
-	go test ./tasker -run '^$$' -fuzz FuzzParseTemplate -fuzztime 60s
-	go test ./tasker -run '^$$' -fuzz FuzzCheckJSON -fuzztime 60s
+	go test ./tasker/template -run '^$$' -fuzz FuzzParse -fuzztime 60s
+	go test ./tasker/payload -run '^$$' -fuzz FuzzCheck -fuzztime 60s
 
 ci: ## everything that must hold before a change lands
 	.ci/run

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
+
+	"github.com/tasker-systems/tasker-go/tasker/payload"
 )
 
 // Attempt is one run of a handler, as the handler may see it. Handlers find
@@ -76,7 +78,7 @@ func Annotate(ctx context.Context, key string, value any) {
 	if a.metadata == nil {
 		a.metadata = map[string]json.RawMessage{}
 	}
-	a.metadata[storableText(key)] = raw
+	a.metadata[payload.Text(key)] = raw
 }
 
 // Metadata gives what was annotated so far, as a JSON object; nil for nothing.

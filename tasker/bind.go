@@ -7,12 +7,15 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/tasker-systems/tasker-go/tasker/payload"
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // plan is a template with its handlers: everything that a worker needs to run
 // its tasks.
 type plan struct {
-	template *Template
+	template *template.Template
 	submit   *binding // nil when the template has no task handler
 	steps    []*binding
 }
@@ -48,11 +51,11 @@ const everything = "."
 // everything that does not fit.
 type binder struct {
 	handlers Handlers
-	template *Template
-	problems Problems
+	template *template.Template
+	problems template.Problems
 }
 
-func newPlan(t *Template, handlers Handlers) (*plan, Problems) {
+func newPlan(t *template.Template, handlers Handlers) (*plan, template.Problems) {
 	b := &binder{handlers: handlers, template: t}
 	p := &plan{template: t, steps: make([]*binding, len(t.Steps))}
 	if t.TaskHandler != nil {
@@ -68,19 +71,19 @@ func newPlan(t *Template, handlers Handlers) (*plan, Problems) {
 			b.say("step "+step.Name, "publishes_events is not supported yet")
 		}
 	}
-	if t.OnFailure == Compensate {
+	if t.OnFailure == template.Compensate {
 		b.say("on_failure", "compensate is not supported yet; use block or fail")
 	}
 	return p, b.problems
 }
 
 func (b *binder) say(where, format string, args ...any) {
-	b.problems = append(b.problems, Problem{File: b.template.file, Key: b.template.String() + ", " + where, Message: fmt.Sprintf(format, args...)})
+	b.problems = append(b.problems, template.Problem{File: b.template.File(), Key: b.template.String() + ", " + where, Message: fmt.Sprintf(format, args...)})
 }
 
 // bind finds the handler behind a reference and a source for each field of
 // its input. step is -1 for what belongs to no step.
-func (b *binder) bind(where string, ref HandlerRef, want handlerKind, step int) *binding {
+func (b *binder) bind(where string, ref template.HandlerRef, want handlerKind, step int) *binding {
 	h, ok := b.handlers.method(ref)
 	name := ref.Callable
 	if ref.Method != "" {
@@ -91,7 +94,7 @@ func (b *binder) bind(where string, ref HandlerRef, want handlerKind, step int) 
 		b.say(where, "the handler %s has no method %q", ref.Callable, ref.Method)
 		return nil
 	case !ok:
-		b.say(where, "no handler is registered for %q%s", name, suggest(ref.Callable, slices.Collect(maps.Keys(b.handlers))))
+		b.say(where, "no handler is registered for %q%s", name, template.Suggest(ref.Callable, slices.Collect(maps.Keys(b.handlers))))
 		return nil
 	case h.kind != want:
 		b.say(where, "%s is a %s, and a %s is needed", name, h.kind, want)
@@ -128,7 +131,7 @@ func sourceOf(f reflect.StructField) (tags map[string]string, ok bool) {
 	return tags, len(tags) > 0
 }
 
-func (b *binder) field(where, handler string, ref HandlerRef, f reflect.StructField, step int) (boundField, bool) {
+func (b *binder) field(where, handler string, ref template.HandlerRef, f reflect.StructField, step int) (boundField, bool) {
 	what := fmt.Sprintf("%s, field %s", handler, f.Name)
 	bound := boundField{index: f.Index}
 	before := len(b.problems)
@@ -173,9 +176,9 @@ func (b *binder) checkContext(where, what, key string, t reflect.Type, step int)
 			return
 		}
 	}
-	declared, ok := schema.declared(key)
+	declared, ok := schema.Property(key)
 	if !ok {
-		b.say(where, "%s: the input_schema declares no %q%s", what, key, suggest(key, schema.names()))
+		b.say(where, "%s: the input_schema declares no %q%s", what, key, template.Suggest(key, schema.Names()))
 		return
 	}
 	if misfit := fitsSchema(declared, t); misfit != "" {
@@ -200,12 +203,12 @@ func (b *binder) checkResult(where, what, name string, t reflect.Type, step int)
 		b.say(where, "%s asks for a result, and a task handler runs before every step", what)
 		return -1
 	}
-	from, ok := b.template.graph.index[name]
+	from, ok := b.template.Graph().Index[name]
 	switch {
 	case !ok:
-		b.say(where, "%s: there is no step %q%s", what, name, suggest(name, slices.Collect(maps.Keys(b.template.graph.index))))
+		b.say(where, "%s: there is no step %q%s", what, name, template.Suggest(name, slices.Collect(maps.Keys(b.template.Graph().Index))))
 		return -1
-	case !b.template.graph.isAncestor(from, step):
+	case !b.template.Graph().IsAncestor(from, step):
 		b.say(where, "%s: %s does not depend on %s, so its result may not be there; add it to dependencies", what, b.template.Steps[step].Name, name)
 		return -1
 	case b.template.Steps[from].Optional && !canBeAbsent(t):
@@ -228,16 +231,16 @@ func canBeAbsent(t reflect.Type) bool {
 	}
 }
 
-func (b *binder) checkInitialization(where, what, key string, ref HandlerRef, t reflect.Type) json.RawMessage {
+func (b *binder) checkInitialization(where, what, key string, ref template.HandlerRef, t reflect.Type) json.RawMessage {
 	var value any = ref.Initialization
 	if key != everything {
 		var ok bool
 		if value, ok = ref.Initialization[key]; !ok {
-			b.say(where, "%s: the handler's initialization has no %q%s", what, key, suggest(key, slices.Collect(maps.Keys(ref.Initialization))))
+			b.say(where, "%s: the handler's initialization has no %q%s", what, key, template.Suggest(key, slices.Collect(maps.Keys(ref.Initialization))))
 			return nil
 		}
 	}
-	raw, err := encode(value)
+	raw, err := payload.Encode(value)
 	if err == nil {
 		err = json.Unmarshal(raw, reflect.New(t).Interface())
 	}

@@ -180,7 +180,7 @@ func (w *worker) rebuild(h *held, task *Task, log *Log, f *flight, stored bool) 
 		}
 	}
 	for _, e := range outcomes {
-		if i, ok := task.template.graph.index[e.Step]; ok && task.runs(i, e.Attempt) && (e.Kind == Completed || e.Kind == Retrying || e.Kind == Failed) {
+		if i, ok := task.template.Graph().Index[e.Step]; ok && task.runs(i, e.Attempt) && (e.Kind == Completed || e.Kind == Retrying || e.Kind == Failed) {
 			w.record(h, e)
 		}
 	}

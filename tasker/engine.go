@@ -11,13 +11,15 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // Config says what an [Engine] runs, and how. Store is required; the zero
 // value of every other field is its default.
 type Config struct {
 	Store     Store
-	Templates []*Template
+	Templates []*template.Template
 	Handlers  Handlers
 
 	// Environment chooses the overrides of the templates. Defaults to
@@ -85,7 +87,7 @@ type planKey struct{ hash, environment string }
 
 // New makes an engine and checks everything that can be checked before the
 // first task: that every handler is there, and that its inputs fit the
-// template and each other. The error is [Problems], all of them.
+// template and each other. The error is [template.Problems], all of them.
 func New(config Config) (*Engine, error) {
 	if config.Store == nil {
 		return nil, errors.New("tasker: Config.Store is missing; memory.New() needs nothing else")
@@ -127,13 +129,13 @@ func New(config Config) (*Engine, error) {
 
 // load binds every template, in this engine's environment, to its handlers.
 func (e *Engine) load() error {
-	var problems Problems
+	var problems template.Problems
 	for _, t := range e.config.Templates {
 		p, found := newPlan(t.In(e.config.Environment), e.config.Handlers)
 		problems = append(problems, found...)
 		key := planKey{t.Hash(), e.config.Environment}
 		if other := e.named(t.Namespace, t.Name, t.Version); other != nil && other.template.Hash() != t.Hash() {
-			problems = append(problems, Problem{File: t.file, Message: fmt.Sprintf("%s is there twice, the other in %s", t, other.template.file)})
+			problems = append(problems, template.Problem{File: t.File(), Message: fmt.Sprintf("%s is there twice, the other in %s", t, other.template.File())})
 		}
 		e.plans[key] = p
 		name := [2]string{t.Namespace, t.Name}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker/payload"
 )
 
 // ErrorKind says whether trying again can help.
@@ -26,7 +28,7 @@ const (
 	CodeExit            = "HANDLER_EXITED"      // the handler called runtime.Goexit, as t.FailNow does
 	CodeNilError        = "HANDLER_NIL_ERROR"   // the handler returned a nil pointer as a non-nil error
 	CodeResult          = "RESULT_NOT_STORABLE" // no store can keep the result
-	CodeResultTooLarge  = "RESULT_TOO_LARGE"    // the result is over MaxPayload, or the task over MaxTaskBytes
+	CodeResultTooLarge  = "RESULT_TOO_LARGE"    // the result is over payload.MaxBytes, or the task over MaxTaskBytes
 	CodeErrorTooLarge   = "ERROR_TOO_LARGE"     // the error's text is over MaxErrorText
 	CodeInput           = "HANDLER_INPUT"       // the handler's input cannot be read from the task
 	CodeWorkerLost      = "WORKER_LOST"         // workers died during the step too often
@@ -152,11 +154,11 @@ func (e *Error) storable() *Error {
 	if e.Kind != KindPermanent {
 		e.Kind = KindRetryable
 	}
-	e.Code, e.Message = storableText(e.Code), storableText(e.Message)
+	e.Code, e.Message = payload.Text(e.Code), payload.Text(e.Message)
 	if e.Context != nil {
 		kept := make(map[string]any, len(e.Context))
 		for key, value := range e.Context {
-			kept[storableText(key)] = storableValue(value)
+			kept[payload.Text(key)] = storableValue(value)
 		}
 		e.Context = kept
 	}
@@ -166,9 +168,9 @@ func (e *Error) storable() *Error {
 // storableValue is a value as it can be stored. A value that cannot be is
 // replaced by the reason, since a figure beside a result must not fail it.
 func storableValue(value any) json.RawMessage {
-	raw, err := encode(value)
+	raw, err := payload.Encode(value)
 	if err != nil {
-		raw, _ = json.Marshal("not stored: " + storableText(err.Error()))
+		raw, _ = json.Marshal("not stored: " + payload.Text(err.Error()))
 	}
 	return raw
 }

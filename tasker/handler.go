@@ -3,6 +3,8 @@ package tasker
 import (
 	"context"
 	"reflect"
+
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // Handlers names the handlers that templates call: a template's `callable` is
@@ -86,7 +88,7 @@ func newHandler[In, Out any](kind handlerKind, f func(ctx context.Context, in In
 }
 
 // method is the handler behind a reference, or ok false.
-func (hs Handlers) method(ref HandlerRef) (h Handler, ok bool) {
+func (hs Handlers) method(ref template.HandlerRef) (h Handler, ok bool) {
 	h, ok = hs[ref.Callable]
 	if !ok {
 		return h, false

@@ -165,8 +165,8 @@ func (w *worker) choose(h *held, i int) {
 
 // resultFor gives the result of a step that step i depends on.
 func (t *Task) resultFor(i int, name string) (json.RawMessage, bool) {
-	from, ok := t.template.graph.index[name]
-	if !ok || !t.template.graph.isAncestor(from, i) || t.Steps[from].Result == nil {
+	from, ok := t.template.Graph().Index[name]
+	if !ok || !t.template.Graph().IsAncestor(from, i) || t.Steps[from].Result == nil {
 		return nil, false
 	}
 	return t.Steps[from].Result, true

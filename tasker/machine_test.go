@@ -2,19 +2,20 @@ package tasker
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // mustParse gives a template from its YAML.
-func mustParse(t testing.TB, source string) *Template {
+func mustParse(t testing.TB, source string) *template.Template {
 	t.Helper()
-	template, err := ParseTemplate("test.yaml", []byte(source))
+	template, err := template.Parse("test.yaml", []byte(source))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ steps:
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // story folds events, a record each and a second apart, into a task.
-func story(t *testing.T, template *Template, events ...Event) *Task {
+func story(t *testing.T, template *template.Template, events ...Event) *Task {
 	t.Helper()
 	log := Log{Row: Row{Namespace: template.Namespace, Name: template.Name}}
 	for i, e := range events {
@@ -233,7 +234,7 @@ func TestAStepThatMustNotBeRetriedIsForAPersonOnceItsWorkerIsLost(t *testing.T) 
 func TestATaskPastItsTimeGoesByOnFailure(t *testing.T) {
 	t.Parallel()
 	const source = `{name: one, namespace_name: test, version: 1.0.0, on_failure: %s, lifecycle: {max_duration_minutes: 1}, steps: [{name: a, handler: {callable: a}}]}`
-	for onFailure, want := range map[OnFailure]TaskState{Block: TaskBlocked, Fail: TaskError} {
+	for onFailure, want := range map[template.OnFailure]TaskState{template.Block: TaskBlocked, template.Fail: TaskError} {
 		template := mustParse(t, fmt.Sprintf(source, onFailure))
 		late := epoch.Add(time.Minute)
 		task := story(t, template, opening...)
@@ -248,62 +249,6 @@ func TestATaskPastItsTimeGoesByOnFailure(t *testing.T) {
 		if task.State != want || task.Error == nil || task.Error.Code != CodeDeadline {
 			t.Errorf("%s: the task is %s by %v, want %s by %s", onFailure, task.State, task.Error, want, CodeDeadline)
 		}
-	}
-}
-
-func TestTheWaitGrowsByTheBackoffsShape(t *testing.T) {
-	t.Parallel()
-	want := map[Backoff][]time.Duration{
-		NoBackoff:   {0, 0, 0, 0, 0, 0},
-		Linear:      {100, 200, 300, 400, 500, 600},
-		Exponential: {100, 200, 400, 800, 1000, 1000},
-		Fibonacci:   {100, 100, 200, 300, 500, 800},
-	}
-	for backoff, waits := range want {
-		r := Retry{Backoff: backoff, Base: 100 * time.Millisecond, Max: time.Second}
-		for i, w := range waits {
-			if got := r.wait(i+1, 0, 0, nil); got != w*time.Millisecond {
-				t.Errorf("%s: failure %d waits %v, want %v", backoff, i+1, got, w*time.Millisecond)
-			}
-		}
-	}
-}
-
-func TestNoWaitOverflowsOrPassesItsCap(t *testing.T) {
-	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	chance := rand.New(rand.NewPCG(seed, 0))
-	for range 100_000 {
-		r := Retry{
-			Backoff: []Backoff{NoBackoff, Linear, Exponential, Fibonacci}[chance.IntN(4)],
-			Base:    time.Duration(chance.Int64N(int64(time.Hour))),
-			Jitter:  chance.Float64(),
-		}
-		r.Max = r.Base + time.Duration(chance.Int64N(int64(24*time.Hour)))
-		n := 1 + chance.IntN(math.MaxInt32)
-		if chance.IntN(2) == 0 {
-			n = 1 + chance.IntN(100)
-		}
-		if d := r.wait(n, 0, 0, chance); d < 0 || d > r.Max {
-			t.Fatalf("seed %d: failure %d of %+v waits %v", seed, n, r, d)
-		}
-		if d := r.wait(n, time.Hour, 20*time.Millisecond, chance); d > 20*time.Millisecond {
-			t.Fatalf("seed %d: with every wait capped at 20 ms, failure %d of %+v waits %v", seed, n, r, d)
-		}
-	}
-}
-
-func TestJitterSpreadsTheWaitsToBothSides(t *testing.T) {
-	t.Parallel()
-	r := Retry{Backoff: Linear, Base: time.Second, Max: time.Minute, Jitter: 0.1}
-	chance := newChance(7)
-	low, high := time.Hour, time.Duration(0)
-	for range 1000 {
-		d := r.wait(1, 0, 0, chance)
-		low, high = min(low, d), max(high, d)
-	}
-	if low < 900*time.Millisecond || low > 920*time.Millisecond || high > 1100*time.Millisecond || high < 1080*time.Millisecond {
-		t.Errorf("waits of a second with 10 %% jitter lie between %v and %v", low, high)
 	}
 }
 
@@ -331,7 +276,7 @@ type driver struct {
 	log    []Record
 }
 
-func (d *driver) drive(template *Template) {
+func (d *driver) drive(template *template.Template) {
 	d.task = newTask(template, Row{})
 	d.store(Event{Kind: Submitted, Context: []byte(`{}`)})
 	d.store(Event{Kind: Claimed})
@@ -358,7 +303,7 @@ func (d *driver) turn() {
 		return
 	case len(n.start) > 0 && d.chance.IntN(3) > 0:
 		i := n.start[d.chance.IntN(len(n.start))]
-		for _, p := range d.task.template.graph.parents[i] {
+		for _, p := range d.task.template.Graph().Parents[i] {
 			if s := d.task.Steps[p]; !satisfies(s.State, d.task.template.Steps[p].Optional) {
 				d.t.Fatalf("%s: %s may start while %s is %s", d.where, d.task.Steps[i].Name, s.Name, s.State)
 			}
@@ -429,9 +374,9 @@ func states(t *Task) (all []string) {
 	return all
 }
 
-func randomTemplate(t *testing.T, chance *rand.Rand) *Template {
+func randomTemplate(t *testing.T, chance *rand.Rand) *template.Template {
 	var b strings.Builder
-	fmt.Fprintf(&b, "name: random\nnamespace_name: test\nversion: 1.0.0\non_failure: %s\n", []OnFailure{Block, Fail}[chance.IntN(2)])
+	fmt.Fprintf(&b, "name: random\nnamespace_name: test\nversion: 1.0.0\non_failure: %s\n", []template.OnFailure{template.Block, template.Fail}[chance.IntN(2)])
 	if chance.IntN(3) == 0 {
 		b.WriteString("lifecycle: {max_duration_minutes: 300}\n")
 	}

@@ -3,6 +3,8 @@ package tasker
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // next is what may happen to a task now. Deciding it needs nothing but the
@@ -23,7 +25,7 @@ func (t *Task) next(now time.Time) next {
 		n.event = &Event{Kind: Finished, TaskState: TaskComplete}
 		return n
 	case t.failing():
-		if t.counts[StepInProgress] == 0 && t.template.OnFailure != Block {
+		if t.counts[StepInProgress] == 0 && t.template.OnFailure != template.Block {
 			n.event = &Event{Kind: Finished, TaskState: TaskError}
 		}
 		return n
@@ -64,9 +66,9 @@ func (t *Task) start(i int) Event {
 func (t *Task) failure(i int, err *Error, chance *rand.Rand) Event {
 	s, step := &t.Steps[i], &t.template.Steps[i]
 	e := Event{Kind: Failed, Step: s.Name, Attempt: s.starts, Error: err}
-	if err.Kind == KindRetryable && s.Attempts < step.Retry.attempts() {
+	if err.Kind == KindRetryable && s.Attempts < step.Retry.Attempts() {
 		e.Kind = Retrying
-		e.Delay = step.Retry.wait(s.Attempts, err.RetryAfter, t.template.MaxRetryWait, chance)
+		e.Delay = step.Retry.Wait(s.Attempts, err.RetryAfter, t.template.MaxRetryWait, chance)
 	}
 	return e
 }
@@ -83,47 +85,4 @@ func (t *Task) lost(i int) []Event {
 	}
 	err := Permanent(CodeWorkerLost, "%d attempts ended with their workers; whether they took effect is not known", lost)
 	return append(events, Event{Kind: Failed, Step: s.Name, Attempt: s.starts, Error: err})
-}
-
-// maxRetryAfter bounds the wait that a handler may ask for.
-const maxRetryAfter = time.Hour
-
-// wait is the time from failure n (from 1) to the next attempt: the backoff,
-// shifted by chance, but at least what the handler asked for, and at most
-// limit where one is set.
-func (r Retry) wait(n int, asked, limit time.Duration, chance *rand.Rand) time.Duration {
-	d := min(r.backoff(n), r.Max)
-	if r.Jitter > 0 && d > 0 {
-		d = time.Duration(float64(d) * (1 + r.Jitter*(2*chance.Float64()-1)))
-	}
-	d = max(min(d, r.Max), min(asked, maxRetryAfter))
-	if limit > 0 {
-		d = min(d, limit)
-	}
-	return d
-}
-
-// backoff grows from Base without overflow: it stops at Max.
-func (r Retry) backoff(n int) time.Duration {
-	switch r.Backoff {
-	case NoBackoff:
-		return 0
-	case Linear:
-		if r.Base > 0 && time.Duration(n) > r.Max/r.Base {
-			return r.Max
-		}
-		return r.Base * time.Duration(n)
-	case Fibonacci:
-		d, following := r.Base, r.Base
-		for ; n > 1 && d < r.Max; n-- {
-			d, following = following, d+following
-		}
-		return d
-	default:
-		d := r.Base
-		for ; n > 1 && d < r.Max; n-- {
-			d *= 2
-		}
-		return d
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/tasker-systems/tasker-go/tasker/payload"
 )
 
 // ErrEnded answers an operator whose task has ended already.
@@ -56,7 +58,7 @@ func (e *Engine) fold(log Log) (*Task, error) {
 // [ErrCancelled] as its cause, and nothing of the task starts any more. It
 // needs no worker. [ErrEnded] when the task has ended already.
 func (e *Engine) Cancel(ctx context.Context, id ID, by By) error {
-	event := Event{Kind: Cancelled, Actor: storableText(by.Actor), Reason: storableText(by.Reason)}
+	event := Event{Kind: Cancelled, Actor: payload.Text(by.Actor), Reason: payload.Text(by.Reason)}
 	for {
 		log, err := e.store.Load(ctx, id)
 		if err != nil {

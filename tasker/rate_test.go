@@ -8,6 +8,7 @@ import (
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/memory"
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // payload is what every step of the benchmarks reads and writes: about 200
@@ -111,29 +112,29 @@ var benchHandlers = tasker.Handlers{
 func BenchmarkTheMemoryStore(b *testing.B) {
 	const tasks = 2000
 	for _, source := range []string{chainOfFive, pipelineOfEight} {
-		template, err := tasker.ParseTemplate("bench.yaml", []byte(source))
+		tpl, err := template.Parse("bench.yaml", []byte(source))
 		if err != nil {
 			b.Fatal(err)
 		}
-		b.Run(template.Name, func(b *testing.B) {
+		b.Run(tpl.Name, func(b *testing.B) {
 			var drain time.Duration
 			for b.Loop() {
-				drain += drainTasks(b, template, tasks)
+				drain += drainTasks(b, tpl, tasks)
 			}
-			b.ReportMetric(float64(b.N*tasks*len(template.Steps))/drain.Seconds(), "steps/s")
+			b.ReportMetric(float64(b.N*tasks*len(tpl.Steps))/drain.Seconds(), "steps/s")
 		})
 	}
 }
 
-func drainTasks(b *testing.B, template *tasker.Template, tasks int) time.Duration {
+func drainTasks(b *testing.B, tpl *template.Template, tasks int) time.Duration {
 	store := memory.New()
-	engine, err := tasker.New(tasker.Config{Store: store, Templates: []*tasker.Template{template}, Handlers: benchHandlers})
+	engine, err := tasker.New(tasker.Config{Store: store, Templates: []*template.Template{tpl}, Handlers: benchHandlers})
 	if err != nil {
 		b.Fatal(err)
 	}
 	requests := make([]tasker.Request, tasks)
 	for i := range requests {
-		requests[i] = tasker.Request{Namespace: "bench", Name: template.Name, Context: payload{Task: i, Step: "input", Pad: pad}}
+		requests[i] = tasker.Request{Namespace: "bench", Name: tpl.Name, Context: payload{Task: i, Step: "input", Pad: pad}}
 	}
 	submissions, err := engine.SubmitAll(b.Context(), requests)
 	if err != nil {
@@ -159,11 +160,11 @@ func drainTasks(b *testing.B, template *tasker.Template, tasks int) time.Duratio
 // BenchmarkOneTask is the time from a submit to the known end on an idle
 // engine.
 func BenchmarkOneTask(b *testing.B) {
-	template, err := tasker.ParseTemplate("bench.yaml", []byte(chainOfFive))
+	tpl, err := template.Parse("bench.yaml", []byte(chainOfFive))
 	if err != nil {
 		b.Fatal(err)
 	}
-	engine, err := tasker.New(tasker.Config{Store: memory.New(), Templates: []*tasker.Template{template}, Handlers: benchHandlers})
+	engine, err := tasker.New(tasker.Config{Store: memory.New(), Templates: []*template.Template{tpl}, Handlers: benchHandlers})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker/payload"
 )
 
 // The causes for which the context of a handler ends, besides its timeout.
@@ -135,10 +137,10 @@ func panicked(p any) *Error {
 }
 
 func encodeResult(result any, metadata int) (json.RawMessage, error) {
-	raw, err := encode(result)
+	raw, err := payload.Encode(result)
 	switch {
-	case errors.Is(err, errTooLarge) || err == nil && len(raw)+metadata > MaxPayload:
-		return nil, Permanent(CodeResultTooLarge, "the result and its metadata are larger than %d bytes; store it elsewhere and hand on where it is", MaxPayload)
+	case errors.Is(err, payload.ErrTooLarge) || err == nil && len(raw)+metadata > payload.MaxBytes:
+		return nil, Permanent(CodeResultTooLarge, "the result and its metadata are larger than %d bytes; store it elsewhere and hand on where it is", payload.MaxBytes)
 	case err != nil:
 		return nil, Permanent(CodeResult, "the result cannot be stored: %s", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // shape is what a Go type looks like as JSON.
@@ -97,7 +99,7 @@ func (seen fitting) check(from, to reflect.Type, path string) string {
 	for _, name := range slices.Sorted(maps.Keys(jsonFields(to))) {
 		field, ok := have[name]
 		if !ok {
-			return at(path, fmt.Sprintf("there is no %q in %s%s", name, from, suggest(name, slices.Collect(maps.Keys(have)))))
+			return at(path, fmt.Sprintf("there is no %q in %s%s", name, from, template.Suggest(name, slices.Collect(maps.Keys(have)))))
 		}
 		if misfit := seen.check(field, jsonFields(to)[name], path+"."+name); misfit != "" {
 			return misfit
@@ -140,7 +142,7 @@ func schemaFits(schema map[string]any, to reflect.Type, path string) string {
 			if _, anything := properties[name].(bool); anything {
 				continue
 			}
-			return at(path, fmt.Sprintf("it declares no %q%s", name, suggest(name, slices.Collect(maps.Keys(properties)))))
+			return at(path, fmt.Sprintf("it declares no %q%s", name, template.Suggest(name, slices.Collect(maps.Keys(properties)))))
 		}
 		if misfit := schemaFits(property, fields[name], path+"."+name); misfit != "" {
 			return misfit

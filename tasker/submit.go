@@ -11,6 +11,9 @@ import (
 	"maps"
 	"strings"
 	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker/payload"
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // Request asks for a task.
@@ -32,9 +35,9 @@ type Submission struct {
 // Rejected says why a request became no task: its input breaks the schema,
 // the task handler refused it, or its key stands for something else.
 type Rejected struct {
-	Code    string      `json:"code"`
-	Message string      `json:"-"`
-	Errors  []Violation `json:"errors,omitempty"` // sorted by path
+	Code    string               `json:"code"`
+	Message string               `json:"-"`
+	Errors  []template.Violation `json:"errors,omitempty"` // sorted by path
 }
 
 func (r *Rejected) Error() string {
@@ -95,7 +98,7 @@ func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]Submissio
 func (e *Engine) prepare(ctx context.Context, r *Request) (NewTask, error) {
 	p := e.named(r.Namespace, r.Name, r.Version)
 	if p == nil {
-		return NewTask{}, &Rejected{Code: CodeUnknownTemplate, Message: fmt.Sprintf("there is no template %s/%s@%s%s", r.Namespace, r.Name, r.Version, suggest(r.Namespace+"/"+r.Name, e.templateNames()))}
+		return NewTask{}, &Rejected{Code: CodeUnknownTemplate, Message: fmt.Sprintf("there is no template %s/%s@%s%s", r.Namespace, r.Name, r.Version, template.Suggest(r.Namespace+"/"+r.Name, e.templateNames()))}
 	}
 	input, err := inputOf(r.Context)
 	if err != nil {
@@ -137,9 +140,9 @@ func (e *Engine) templateNames() []string {
 
 // inputOf encodes a request's context and refuses what no store keeps.
 func inputOf(context any) (json.RawMessage, error) {
-	input, err := encode(context)
+	input, err := payload.Encode(context)
 	if err == nil {
-		err = checkAmbiguous(input)
+		err = payload.CheckAmbiguous(input)
 	}
 	switch {
 	case err != nil:
@@ -163,13 +166,13 @@ func hashOf(input json.RawMessage) string {
 }
 
 // identify sets what makes two requests the same task.
-func (r *Row) identify(identity Identity, key string) error {
+func (r *Row) identify(identity template.Identity, key string) error {
 	switch {
 	case key != "":
 		r.Identity = "key:" + key
-	case identity == Strict:
+	case identity == template.Strict:
 		r.Identity, r.RetryEnded = "input:"+r.InputHash, true
-	case identity == CallerProvided:
+	case identity == template.CallerProvided:
 		return &Rejected{Code: CodeKeyRequired, Message: fmt.Sprintf("%s/%s wants an idempotency key with every task", r.Namespace, r.Name)}
 	}
 	return nil
@@ -196,7 +199,7 @@ func (e *Engine) enrich(ctx context.Context, p *plan, row *Row, input json.RawMe
 	default:
 		return nil, fmt.Errorf("%s: the task handler of %s: %w", CodeTaskHandler, p.template, failure)
 	}
-	raw, err := encode(added)
+	raw, err := payload.Encode(added)
 	if err != nil {
 		return nil, fmt.Errorf("%s: what the task handler of %s adds: %w", CodeTaskHandler, p.template, err)
 	}
@@ -208,7 +211,7 @@ func (e *Engine) enrich(ctx context.Context, p *plan, row *Row, input json.RawMe
 		return input, nil
 	}
 	maps.Copy(parts, extra)
-	return encode(parts)
+	return payload.Encode(parts)
 }
 
 // Wait returns when a task has ended, or has come to rest in a state that it

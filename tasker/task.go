@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // Task is the state that a task's log folds into. It knows no clock and does
@@ -24,7 +26,7 @@ type Task struct {
 	Error         *Error          `json:"error,omitempty"`    // what no step is to blame for: TASK_DEADLINE
 	Steps         []TaskStep      `json:"steps"`              // in template order
 
-	template *Template
+	template *template.Template
 	seq      int64 // position of the last record folded
 	claimed  bool
 	expired  bool
@@ -56,8 +58,8 @@ type TaskStep struct {
 
 // Fold builds a task from its row and its log. An error means that the log
 // cannot have come from this template.
-func Fold(template *Template, log Log) (*Task, error) {
-	t := newTask(template, log.Row)
+func Fold(of *template.Template, log Log) (*Task, error) {
+	t := newTask(of, log.Row)
 	for i := range log.Records {
 		if err := t.apply(&log.Records[i]); err != nil {
 			return nil, err
@@ -66,17 +68,17 @@ func Fold(template *Template, log Log) (*Task, error) {
 	return t, nil
 }
 
-func newTask(template *Template, row Row) *Task {
+func newTask(of *template.Template, row Row) *Task {
 	t := &Task{
 		ID: row.ID, Namespace: row.Namespace, Name: row.Name, Version: row.Version,
 		CorrelationID: row.CorrelationID, ParentID: row.Parent, CreatedAt: row.CreatedAt,
-		Steps:    make([]TaskStep, len(template.Steps)),
-		template: template,
-		unmet:    make([]int32, len(template.Steps)),
+		Steps:    make([]TaskStep, len(of.Steps)),
+		template: of,
+		unmet:    make([]int32, len(of.Steps)),
 	}
 	for i := range t.Steps {
-		step := &template.Steps[i]
-		t.Steps[i] = TaskStep{Name: step.Name, MaxAttempts: step.Retry.attempts(), DependsOn: step.Dependencies}
+		step := &of.Steps[i]
+		t.Steps[i] = TaskStep{Name: step.Name, MaxAttempts: step.Retry.Attempts(), DependsOn: step.Dependencies}
 		t.unmet[i] = int32(len(step.Dependencies))
 		if t.unmet[i] == 0 {
 			t.ready++
@@ -140,7 +142,7 @@ func (t *Task) fold(e *Event, at time.Time) error {
 }
 
 func (t *Task) foldStep(e *Event, at time.Time) error {
-	i, ok := t.template.graph.index[e.Step]
+	i, ok := t.template.Graph().Index[e.Step]
 	if !ok {
 		return fmt.Errorf("the template has no step %q", e.Step)
 	}
@@ -200,7 +202,7 @@ func (t *Task) enter(i int, to StepState, at time.Time) {
 		t.failed++
 	}
 	if satisfies(to, optional) {
-		for _, c := range t.template.graph.children[i] {
+		for _, c := range t.template.Graph().Children[i] {
 			t.unmet[c]--
 			if t.unmet[c] == 0 && t.Steps[c].State == StepPending {
 				t.ready++
@@ -228,7 +230,7 @@ func (t *Task) settled() TaskState {
 	switch {
 	case t.counts[StepInProgress] > 0:
 		return TaskInProgress
-	case t.failing() && t.template.OnFailure == Block:
+	case t.failing() && t.template.OnFailure == template.Block:
 		return TaskBlocked
 	case !t.claimed:
 		return TaskPending

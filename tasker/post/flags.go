@@ -13,14 +13,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/payload"
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // options is what the flags said, checked against the post's templates.
 type options struct {
 	args        []string
-	template    *tasker.Template
-	templates   []*tasker.Template
+	task        *template.Template
+	templates   []*template.Template
 	input       json.RawMessage
 	json        bool
 	environment string
@@ -40,7 +41,7 @@ var errHelp = errors.New("help is wanted")
 
 // parse reads the command line. Its errors are one line each.
 func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
-	templates, err := tasker.LoadTemplates(p.Templates, "templates/*.yaml")
+	templates, err := template.Load(p.Templates, "templates/*.yaml")
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
 	case o.n < 1 || o.n > maxTasks:
 		return nil, usagef("-n %d: it must be from 1 to %d", o.n, maxTasks)
 	}
-	if o.template, err = findTask(templates, *task); err != nil {
+	if o.task, err = findTask(templates, *task); err != nil {
 		return nil, err
 	}
 	if err := o.checkEnvironment(); err != nil {
@@ -107,8 +108,8 @@ func checkDB(db, crashAfter string, keep bool) error {
 
 // findTask finds the template of -task NAMESPACE/NAME[@VERSION], the newest
 // when no version is given.
-func findTask(templates []*tasker.Template, task string) (*tasker.Template, error) {
-	var found *tasker.Template
+func findTask(templates []*template.Template, task string) (*template.Template, error) {
+	var found *template.Template
 	var names []string
 	for _, t := range templates {
 		names = append(names, t.String())
@@ -195,7 +196,7 @@ func readInput(file string, example []byte, stdin io.Reader) (json.RawMessage, e
 	case "":
 	case "-":
 		var err error
-		if raw, err = io.ReadAll(io.LimitReader(stdin, tasker.MaxPayload+1)); err != nil {
+		if raw, err = io.ReadAll(io.LimitReader(stdin, payload.MaxBytes+1)); err != nil {
 			return nil, usagef("-input -: %v", err)
 		}
 	default:
@@ -204,7 +205,7 @@ func readInput(file string, example []byte, stdin io.Reader) (json.RawMessage, e
 			return nil, usagef("-input: %v", err)
 		}
 		defer f.Close()
-		if raw, err = io.ReadAll(io.LimitReader(f, tasker.MaxPayload+1)); err != nil {
+		if raw, err = io.ReadAll(io.LimitReader(f, payload.MaxBytes+1)); err != nil {
 			return nil, usagef("-input: %v", err)
 		}
 	}

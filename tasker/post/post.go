@@ -185,7 +185,7 @@ func (r *run) submit(ctx context.Context) ([]tasker.ID, error) {
 	requests := make([]tasker.Request, o.n)
 	for i := range requests {
 		requests[i] = tasker.Request{
-			Namespace: o.template.Namespace, Name: o.template.Name, Version: o.template.Version,
+			Namespace: o.task.Namespace, Name: o.task.Name, Version: o.task.Version,
 			Context: o.input, Tag: o.tag,
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // Report is what a run has come to, as -json prints it.
@@ -20,8 +21,8 @@ type Report struct {
 
 // Rejection says why the input became no task.
 type Rejection struct {
-	Code   string             `json:"code"`
-	Errors []tasker.Violation `json:"errors"`
+	Code   string               `json:"code"`
+	Errors []template.Violation `json:"errors"`
 }
 
 // Service tells what a run asked of a service.
@@ -36,7 +37,7 @@ type Service struct {
 func rejection(r *tasker.Rejected) *Rejection {
 	errors := r.Errors
 	if len(errors) == 0 {
-		errors = []tasker.Violation{{Message: r.Message}}
+		errors = []template.Violation{{Message: r.Message}}
 	}
 	return &Rejection{Code: r.Code, Errors: errors}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // table is the live timeline: a line a step, with a bar in which work is
@@ -32,7 +33,7 @@ type span struct {
 	work     bool
 }
 
-func newTable(t *tasker.Template, width int, p paint, began time.Time) *table {
+func newTable(t *template.Template, width int, p paint, began time.Time) *table {
 	b := &table{by: map[string]*tableRow{}, width: width, paint: p, began: began, title: t.String()}
 	for i := range t.Steps {
 		row := &tableRow{name: t.Steps[i].Name, state: "pending"}

@@ -49,7 +49,7 @@ func newTimeline(out io.Writer, o *options, began time.Time) *timeline {
 		if err != nil || width <= 0 {
 			width = 80
 		}
-		t.table = newTable(o.template, width, t.paint, began)
+		t.table = newTable(o.task, width, t.paint, began)
 	}
 	go t.show()
 	return t

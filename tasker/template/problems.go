@@ -1,4 +1,4 @@
-package tasker
+package template
 
 import (
 	"fmt"
@@ -41,19 +41,19 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// suggest names the candidate that a misspelt word most likely stands for, as
+// Suggest names the candidate that a misspelt word most likely stands for, as
 // the end of a message; "" when none is near.
-func suggest(word string, candidates []string) string {
-	best := nearest(word, candidates)
+func Suggest(word string, candidates []string) string {
+	best := Nearest(word, candidates)
 	if best == "" || !strings.HasPrefix(best, word) && editDistance(word, best) > len(word)/3+1 {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
 }
 
-// nearest is the candidate that takes the fewest letters to come to. One that
+// Nearest is the candidate that takes the fewest letters to come to. One that
 // begins with the whole word is nearer than any other.
-func nearest(word string, candidates []string) (best string) {
+func Nearest(word string, candidates []string) (best string) {
 	distance := 0
 	for _, c := range candidates {
 		d := editDistance(word, c)

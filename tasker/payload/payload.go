@@ -1,4 +1,7 @@
-package tasker
+// Package payload keeps out what no store can keep: JSON that PostgreSQL
+// refuses, or blows up, or that encoding/json would silently alter. The engine
+// holds every context, result and note to it, on every store alike.
+package payload
 
 import (
 	"bytes"
@@ -15,16 +18,23 @@ import (
 	"unicode/utf8"
 )
 
-// errTooLarge is the error of a payload over MaxPayload.
-var errTooLarge = errors.New("the payload is too large")
+// The limits of a payload.
+const (
+	MaxBytes  = 1 << 20 // of a document
+	MaxDepth  = 64      // levels of nesting
+	MaxNumber = 400     // digits of a number plus its exponent: 1e131071 would take 131 kB once it is written out
+)
 
-// payloadError says which value of a document no store can keep, and why.
-type payloadError struct {
+// ErrTooLarge is the error of a payload over MaxBytes.
+var ErrTooLarge = errors.New("the payload is too large")
+
+// Error says which value of a document no store can keep, and why.
+type Error struct {
 	Path  string // JSON pointer (RFC 6901) to the value, long keys shortened; "" is the whole document
 	Fault string
 }
 
-func (e *payloadError) Error() string {
+func (e *Error) Error() string {
 	if e.Path == "" {
 		return e.Fault
 	}
@@ -42,20 +52,20 @@ var (
 	faultDepth  = fmt.Sprintf("nesting deeper than the limit of %d levels", MaxDepth)
 )
 
-// checkJSON refuses a document that not every store keeps as it is: what is
+// Check refuses a document that not every store keeps as it is: what is
 // not JSON (RFC 8259) in valid UTF-8, NUL characters, halves of surrogate
 // pairs, numbers over MaxNumber and nesting over MaxDepth. PostgreSQL's jsonb
 // refuses the first ones, and writes 1e131071 out in full. The error is a
-// [*payloadError]. A good document costs one pass and no allocation.
-func checkJSON(doc []byte) error {
+// [*Error]. A good document costs one pass and no allocation.
+func Check(doc []byte) error {
 	s := scanner{doc: doc}
 	return s.run()
 }
 
-// checkAmbiguous refuses what checkJSON does, and objects with two keys that
+// CheckAmbiguous refuses what Check does, and objects with two keys that
 // are equal, or equal when their case is folded: encoding/json would fill one
 // field with both, and the last one would win.
-func checkAmbiguous(doc []byte) error {
+func CheckAmbiguous(doc []byte) error {
 	s := scanner{doc: doc, compare: true}
 	return s.run()
 }
@@ -65,7 +75,7 @@ func pointer(path []string) string {
 	var b strings.Builder
 	for _, key := range slices.Backward(path) {
 		b.WriteByte('/')
-		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(storableText(short(key))))
+		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(Text(short(key))))
 	}
 	return b.String()
 }
@@ -83,10 +93,10 @@ func short(key string) string {
 	return key[:end] + "…"
 }
 
-// storableText gives text as every store keeps it: NULs and bytes that are not
+// Text gives text as every store keeps it: NULs and bytes that are not
 // UTF-8 are written as \x00 and the like. Text without them is given back as
 // it is.
-func storableText(s string) string {
+func Text(s string) string {
 	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
 		return s
 	}
@@ -122,16 +132,16 @@ var encoders = sync.Pool{New: func() any {
 	return e
 }}
 
-// encode gives the JSON of a value as every store keeps it, compact and
+// Encode gives the JSON of a value as every store keeps it, compact and
 // without HTML escapes; nil is null. It refuses what json.Marshal refuses,
-// panics in a MarshalJSON, what checkJSON refuses, text that is not UTF-8,
-// which json.Marshal silently rewrites, and more than MaxPayload bytes
-// ([errTooLarge]).
+// panics in a MarshalJSON, what Check refuses, text that is not UTF-8,
+// which json.Marshal silently rewrites, and more than MaxBytes bytes
+// ([ErrTooLarge]).
 //
 // Three things end the process before anything can be refused, as they do
 // everywhere in Go: a MarshalJSON that calls itself without end, a chain of
 // pointers millions of links long, and a map that changes meanwhile.
-func encode(v any) (raw json.RawMessage, err error) {
+func Encode(v any) (raw json.RawMessage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			raw, err = nil, fmt.Errorf("encoding a %T panicked: %v", v, p)
@@ -148,9 +158,9 @@ func encode(v any) (raw json.RawMessage, err error) {
 	}
 	doc := e.buffer.Bytes()
 	doc = doc[:len(doc)-1] // the encoder ends it with a newline
-	if len(doc) > MaxPayload {
-		err = fmt.Errorf("%w: %d bytes, the limit is %d", errTooLarge, len(doc), MaxPayload)
-	} else if err = checkJSON(doc); err == nil && bytes.Contains(doc, replacement) {
+	if len(doc) > MaxBytes {
+		err = fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, len(doc), MaxBytes)
+	} else if err = Check(doc); err == nil && bytes.Contains(doc, replacement) {
 		if found := findFault(v); found != nil {
 			err = found
 		}
@@ -166,10 +176,10 @@ func encode(v any) (raw json.RawMessage, err error) {
 
 // findFault looks in a value for what json.Marshal refuses or rewrites: text
 // that is not UTF-8, NaN, infinities, channels, functions.
-func findFault(v any) *payloadError {
+func findFault(v any) *Error {
 	f := finder{seen: map[visit]bool{}}
 	if fault := f.find(reflect.ValueOf(v)); fault != "" {
-		return &payloadError{pointer(f.path), fault}
+		return &Error{pointer(f.path), fault}
 	}
 	return nil
 }

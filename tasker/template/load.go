@@ -1,4 +1,4 @@
-package tasker
+package template
 
 import (
 	"crypto/sha256"
@@ -15,9 +15,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// LoadTemplates reads all templates that match the globs, *.yaml and *.yml
+// Load reads all templates that match the globs, *.yaml and *.yml
 // when none is given. The error is [Problems]: everything wrong in all files.
-func LoadTemplates(fsys fs.FS, globs ...string) ([]*Template, error) {
+func Load(fsys fs.FS, globs ...string) ([]*Template, error) {
 	if len(globs) == 0 {
 		globs = []string{"*.y*ml"}
 	}
@@ -34,7 +34,7 @@ func LoadTemplates(fsys fs.FS, globs ...string) ([]*Template, error) {
 				problems = append(problems, Problem{File: file, Message: err.Error()})
 				continue
 			}
-			t, err := ParseTemplate(file, source)
+			t, err := Parse(file, source)
 			var found Problems
 			if errors.As(err, &found) {
 				problems = append(problems, found...)
@@ -54,9 +54,9 @@ func LoadTemplates(fsys fs.FS, globs ...string) ([]*Template, error) {
 	return templates, nil
 }
 
-// ParseTemplate reads a template from YAML. file is only named in problems.
+// Parse reads a template from YAML. file is only named in problems.
 // The error is [Problems]: everything wrong with the source, sorted by line.
-func ParseTemplate(file string, source []byte) (*Template, error) {
+func Parse(file string, source []byte) (*Template, error) {
 	r := &reader{file: file}
 	t := &Template{file: file, source: slices.Clone(source), Identity: AlwaysUnique, OnFailure: Block}
 	sum := sha256.Sum256(source)
@@ -132,8 +132,8 @@ func (r *reader) template(t *Template, root value) {
 	r.environments(t, environments)
 }
 
-func (r *reader) step(v value, path string) StepTemplate {
-	s := StepTemplate{Retry: DefaultRetry}
+func (r *reader) step(v value, path string) Step {
+	s := Step{Retry: DefaultRetry}
 	kind := "standard"
 	r.object(v, path, []key{
 		{name: "name", required: true, read: r.word(&s.Name, 255)},
@@ -213,15 +213,15 @@ func (r *reader) both(v value, path, a, b string) {
 	}
 }
 
-func (r *reader) event(v value, path string, others []EventTemplate) EventTemplate {
-	e := EventTemplate{Condition: "success", DeliveryMode: "durable"}
+func (r *reader) event(v value, path string, others []Event) Event {
+	e := Event{Condition: "success", DeliveryMode: "durable"}
 	r.object(v, path, []key{
 		{name: "name", required: true, read: func(v value, path string) {
 			r.text(&e.Name)(v, path)
 			switch {
 			case !eventPattern.MatchString(e.Name):
 				r.say(v.line, path, "an event's name is of lower-case words with dots between them, such as order.created, not %q", e.Name)
-			case slices.ContainsFunc(others, func(o EventTemplate) bool { return o.Name == e.Name }):
+			case slices.ContainsFunc(others, func(o Event) bool { return o.Name == e.Name }):
 				r.say(v.line, path, "the step publishes %s twice", e.Name)
 			}
 		}},
@@ -234,7 +234,7 @@ func (r *reader) event(v value, path string, others []EventTemplate) EventTempla
 }
 
 // checkSteps looks at how the steps hang together.
-func (r *reader) checkSteps(steps []StepTemplate) {
+func (r *reader) checkSteps(steps []Step) {
 	names := map[string]bool{}
 	for i := range steps {
 		if name := steps[i].Name; names[name] {
@@ -251,7 +251,7 @@ func (r *reader) checkSteps(steps []StepTemplate) {
 			case name == steps[i].Name:
 				r.say(line, path, "%s depends on itself", name)
 			case !names[name]:
-				r.say(line, path, "there is no step %q%s", name, suggest(name, slices.Collect(maps.Keys(names))))
+				r.say(line, path, "there is no step %q%s", name, Suggest(name, slices.Collect(maps.Keys(names))))
 			case slices.Contains(steps[i].Dependencies[:n], name):
 				r.say(line, path, "%s is named twice", name)
 			}
@@ -269,18 +269,18 @@ func (r *reader) checkSteps(steps []StepTemplate) {
 // findCycle gives the steps of a cycle, the first one again at its end, or
 // nil. It takes away what depends on nothing until only cycles, and what
 // hangs on them, are left; from there it walks up until it meets itself.
-func findCycle(g graph) []int {
-	unmet := make([]int, len(g.parents))
+func findCycle(g Graph) []int {
+	unmet := make([]int, len(g.Parents))
 	var free []int
-	for i := range g.parents {
-		if unmet[i] = len(g.parents[i]); unmet[i] == 0 {
+	for i := range g.Parents {
+		if unmet[i] = len(g.Parents[i]); unmet[i] == 0 {
 			free = append(free, i)
 		}
 	}
 	for len(free) > 0 {
 		i := free[len(free)-1]
 		free = free[:len(free)-1]
-		for _, c := range g.children[i] {
+		for _, c := range g.Children[i] {
 			if unmet[c]--; unmet[c] == 0 {
 				free = append(free, c)
 			}
@@ -293,7 +293,7 @@ func findCycle(g graph) []int {
 	var path []int
 	for !slices.Contains(path, at) {
 		path = append(path, at)
-		at = g.parents[at][slices.IndexFunc(g.parents[at], func(p int) bool { return unmet[p] > 0 })]
+		at = g.Parents[at][slices.IndexFunc(g.Parents[at], func(p int) bool { return unmet[p] > 0 })]
 	}
 	return append(path[slices.Index(path, at):], at)
 }

@@ -1,4 +1,4 @@
-package tasker
+package payload
 
 import (
 	"bytes"
@@ -112,9 +112,9 @@ var payloads = []struct{ name, doc, path, fault string }{
 func TestPayloads(t *testing.T) {
 	for _, p := range payloads {
 		t.Run(p.name, func(t *testing.T) {
-			wantFault(t, checkJSON([]byte(p.doc)), p.path, p.fault)
-			wantFault(t, checkAmbiguous([]byte(p.doc)), p.path, p.fault)
-			raw, err := encode(json.RawMessage(p.doc))
+			wantFault(t, Check([]byte(p.doc)), p.path, p.fault)
+			wantFault(t, CheckAmbiguous([]byte(p.doc)), p.path, p.fault)
+			raw, err := Encode(json.RawMessage(p.doc))
 			if (err == nil) != (p.fault == "") || (raw != nil) != (p.fault == "") {
 				t.Errorf("as a raw message: %s, %v", raw, err)
 			}
@@ -130,9 +130,9 @@ func wantFault(t *testing.T, err error, path, fault string) {
 		}
 		return
 	}
-	var p *payloadError
+	var p *Error
 	if !errors.As(err, &p) {
-		t.Fatalf("got %v, want a payloadError: %s: %s", err, path, fault)
+		t.Fatalf("got %v, want a Error: %s: %s", err, path, fault)
 	}
 	if p.Path != path || !strings.Contains(p.Fault, fault) {
 		t.Errorf("got %q: %q\nwant %q: %q", p.Path, p.Fault, path, fault)
@@ -160,14 +160,14 @@ func TestAmbiguousKeysAreRefused(t *testing.T) {
 		{"a long key is shortened", `{"` + strings.Repeat("k", 99) + `":1,"` + strings.Repeat("K", 99) + `":2}`, "", strings.Repeat("K", 40) + "…"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if err := checkJSON([]byte(c.doc)); err != nil {
-				t.Errorf("checkJSON refuses it: %v", err)
+			if err := Check([]byte(c.doc)); err != nil {
+				t.Errorf("Check refuses it: %v", err)
 			}
 			want := fmt.Sprintf("the key %q comes twice", c.key)
 			if strings.HasSuffix(c.name, "kept") || strings.HasSuffix(c.name, "another letter") {
 				want = ""
 			}
-			wantFault(t, checkAmbiguous([]byte(c.doc)), c.path, want)
+			wantFault(t, CheckAmbiguous([]byte(c.doc)), c.path, want)
 		})
 	}
 }
@@ -234,7 +234,7 @@ func TestEncodeKeeps(t *testing.T) {
 		{"json.Number", json.Number("12345678901234567890.5"), `12345678901234567890.5`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			raw, err := encode(c.v)
+			raw, err := Encode(c.v)
 			if err != nil || string(raw) != c.want {
 				t.Errorf("got %s, %v, want %s", raw, err, c.want)
 			}
@@ -291,16 +291,16 @@ func TestEncodeRefuses(t *testing.T) {
 		{"nesting over the limit", json.RawMessage(open64 + "[]" + close64), strings.Repeat("/0", 64) + ": " + faultDepth},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			raw, err := encode(c.v)
+			raw, err := Encode(c.v)
 			if raw != nil || err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %s, %v, want %s", raw, err, c.want)
 			}
-			if again, err := encode(outerStruct{}); string(again) != `{"inner":""}` || err != nil {
+			if again, err := Encode(outerStruct{}); string(again) != `{"inner":""}` || err != nil {
 				t.Errorf("the next value is hurt: %s, %v", again, err)
 			}
 		})
 	}
-	if _, err := encode(failingJSON{}); !errors.Is(err, errFailing) {
+	if _, err := Encode(failingJSON{}); !errors.Is(err, errFailing) {
 		t.Errorf("the cause of %v is lost", err)
 	}
 }
@@ -308,11 +308,11 @@ func TestEncodeRefuses(t *testing.T) {
 func pointerTo[T any](v T) *T { return &v }
 
 func TestEncodeHoldsTheLimitToTheByte(t *testing.T) {
-	if raw, err := encode(strings.Repeat("x", MaxPayload-2)); err != nil || len(raw) != MaxPayload {
+	if raw, err := Encode(strings.Repeat("x", MaxBytes-2)); err != nil || len(raw) != MaxBytes {
 		t.Errorf("%d bytes, %v", len(raw), err)
 	}
-	for _, size := range []int{MaxPayload - 1, 10 * MaxPayload} {
-		if raw, err := encode(strings.Repeat("x", size)); raw != nil || !errors.Is(err, errTooLarge) {
+	for _, size := range []int{MaxBytes - 1, 10 * MaxBytes} {
+		if raw, err := Encode(strings.Repeat("x", size)); raw != nil || !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%d bytes of text: %d bytes, %v", size, len(raw), err)
 		}
 	}
@@ -325,7 +325,7 @@ func TestEncodedValuesDoNotShareTheirBytes(t *testing.T) {
 			want := fmt.Sprintf(`{"a":"%s"}`, strings.Repeat("x", i))
 			var all []json.RawMessage
 			for range 200 {
-				raw, err := encode(map[string]string{"a": strings.Repeat("x", i)})
+				raw, err := Encode(map[string]string{"a": strings.Repeat("x", i)})
 				if err != nil {
 					t.Error(err)
 				}
@@ -352,11 +352,11 @@ func TestStorableTextKeepsWhatCanBeKept(t *testing.T) {
 		{"nothing stays nothing", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := storableText(c.text)
+			got := Text(c.text)
 			if got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
-			if again := storableText(got); again != got {
+			if again := Text(got); again != got {
 				t.Errorf("a second time it changes: %q", again)
 			}
 		})
@@ -365,18 +365,18 @@ func TestStorableTextKeepsWhatCanBeKept(t *testing.T) {
 
 func TestGoodPayloadsCostNoAllocation(t *testing.T) {
 	doc := []byte(`{"items":[{"name":"Widget Ä","n":-1.5e3},[true,null]],"more":"\u00e9\n"}`)
-	if n := testing.AllocsPerRun(100, func() { _ = checkJSON(doc) }); n != 0 {
-		t.Errorf("checkJSON: %v allocations", n)
+	if n := testing.AllocsPerRun(100, func() { _ = Check(doc) }); n != 0 {
+		t.Errorf("Check: %v allocations", n)
 	}
 	text := "a note without anything odd"
-	if n := testing.AllocsPerRun(100, func() { _ = storableText(text) }); n != 0 {
-		t.Errorf("storableText: %v allocations", n)
+	if n := testing.AllocsPerRun(100, func() { _ = Text(text) }); n != 0 {
+		t.Errorf("Text: %v allocations", n)
 	}
 }
 
-// FuzzCheckJSON compares the scanner with the standard library, and with
+// FuzzCheck compares the scanner with the standard library, and with
 // slower rules for what the standard library lets through.
-func FuzzCheckJSON(f *testing.F) {
+func FuzzCheck(f *testing.F) {
 	for _, p := range payloads {
 		if len(p.doc) < 1000 { // larger ones slow the fuzzer down
 			f.Add([]byte(p.doc))
@@ -384,27 +384,27 @@ func FuzzCheckJSON(f *testing.F) {
 	}
 	f.Add([]byte(`{"a":1,"A":[{"b":0,"\u0062":1}]}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		err := checkJSON(doc)
+		err := Check(doc)
 		if want := json.Valid(doc) && utf8.Valid(doc) && !poisoned(doc); want != (err == nil) {
 			t.Fatalf("%q: %v, but the rules say %v", doc, err, want)
 		}
-		var p *payloadError
-		if err != nil && (!errors.As(err, &p) || storableText(err.Error()) != err.Error() || len(err.Error()) > MaxErrorText) {
+		var p *Error
+		if err != nil && (!errors.As(err, &p) || Text(err.Error()) != err.Error() || len(err.Error()) > 16<<10) {
 			t.Fatalf("%q: the error itself cannot be stored: %q", doc, err)
 		}
 		if err != nil {
 			return
 		}
-		ambiguous := checkAmbiguous(doc)
+		ambiguous := CheckAmbiguous(doc)
 		d := json.NewDecoder(bytes.NewReader(doc))
 		d.UseNumber()
 		if want := ambiguousKeys(d); want != (ambiguous != nil) {
 			t.Fatalf("%q: %v, but the rules say %v", doc, ambiguous, want)
 		}
-		if len(doc) > MaxPayload {
+		if len(doc) > MaxBytes {
 			return
 		}
-		raw, err := encode(json.RawMessage(doc))
+		raw, err := Encode(json.RawMessage(doc))
 		var compact bytes.Buffer
 		if compactErr := json.Compact(&compact, doc); err != nil || compactErr != nil || !bytes.Equal(raw, compact.Bytes()) {
 			t.Fatalf("%q encodes as %q, %v", doc, raw, err)
@@ -526,7 +526,7 @@ func BenchmarkCheckJSON(b *testing.B) {
 			b.SetBytes(int64(len(d.doc)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := checkJSON(d.doc); err != nil {
+				if err := Check(d.doc); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -544,14 +544,14 @@ func BenchmarkCheckJSON(b *testing.B) {
 
 func BenchmarkCheckAmbiguous(b *testing.B) {
 	for b.Loop() {
-		_ = checkAmbiguous(benchDocs[1].doc)
+		_ = CheckAmbiguous(benchDocs[1].doc)
 	}
 }
 
 func BenchmarkEncode(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _ = encode(benchResult)
+		_, _ = Encode(benchResult)
 	}
 }
 
@@ -565,7 +565,7 @@ func BenchmarkEncodeAgainstMarshal(b *testing.B) {
 func BenchmarkStorableText(b *testing.B) {
 	text := strings.Repeat("a note with words in it ", 8)
 	for b.Loop() {
-		_ = storableText(text)
+		_ = Text(text)
 	}
 }
 

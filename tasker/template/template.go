@@ -1,4 +1,6 @@
-package tasker
+// Package template reads workflow templates from YAML, strictly: a key that it
+// does not know is an error, and all errors of a file come at once.
+package template
 
 import (
 	"fmt"
@@ -6,9 +8,15 @@ import (
 	"time"
 )
 
+// The limits of a template.
+const (
+	MaxSize  = 1 << 20 // bytes of its source
+	MaxSteps = 10_000
+)
+
 // Template is one kind of task: its steps, how they depend on each other, and
-// the rules for when they fail. It is read from YAML by [ParseTemplate] or
-// [LoadTemplates] and not changed afterwards.
+// the rules for when they fail. It is read from YAML by [Parse] or
+// [Load] and not changed afterwards.
 type Template struct {
 	Namespace   string // the team that owns it; at most 29 of A-Z a-z 0-9 _
 	Name        string
@@ -27,7 +35,7 @@ type Template struct {
 	SystemDependencies map[string]any // a label
 	DomainEvents       []any          // a label
 
-	Steps []StepTemplate
+	Steps []Step
 
 	Environment  string        // the environment that In applied; "" for none
 	MaxRetryWait time.Duration // caps every wait between attempts; 0 leaves the rule's own cap
@@ -36,11 +44,11 @@ type Template struct {
 	file         string
 	source       []byte
 	hash         string
-	graph        graph
+	graph        Graph
 }
 
-// StepTemplate is one step of a [Template].
-type StepTemplate struct {
+// Step is one step of a [Template].
+type Step struct {
 	Name             string
 	Description      string
 	SystemDependency string // a label
@@ -50,7 +58,7 @@ type StepTemplate struct {
 	Timeout          time.Duration // of one run; 0 is no limit
 	Optional         bool          // the task completes, with a warning, when this step fails
 	Compensate       *Compensation // how to undo it; nil when it leaves nothing to undo
-	Events           []EventTemplate
+	Events           []Event
 }
 
 // HandlerRef names the handler of a step, and what it is given besides the
@@ -67,8 +75,8 @@ type Compensation struct {
 	Retry   Retry
 }
 
-// EventTemplate declares a domain event that a step publishes.
-type EventTemplate struct {
+// Event declares a domain event that a step publishes.
+type Event struct {
 	Name, Description string
 	Condition         string // success, failure, retryable_failure, permanent_failure, always
 	DeliveryMode      string // fast, durable, broadcast
@@ -87,8 +95,8 @@ type Retry struct {
 // DefaultRetry is the retry rule of a step that states none.
 var DefaultRetry = Retry{Retryable: true, Limit: 3, Backoff: Exponential, Base: time.Second, Max: 30 * time.Second, Jitter: 0.1}
 
-// attempts is how many attempts the rule allows.
-func (r Retry) attempts() int {
+// Attempts is how many attempts the rule allows: one when it does not retry.
+func (r Retry) Attempts() int {
 	if !r.Retryable {
 		return 1
 	}
@@ -153,43 +161,49 @@ func (t *Template) NewerThan(other *Template) bool {
 }
 
 // Step finds a step by its name, or gives nil.
-func (t *Template) Step(name string) *StepTemplate {
-	i, ok := t.graph.index[name]
+func (t *Template) Step(name string) *Step {
+	i, ok := t.graph.Index[name]
 	if !ok {
 		return nil
 	}
 	return &t.Steps[i]
 }
 
-// graph is a template's DAG by step index.
-type graph struct {
-	index    map[string]int
-	parents  [][]int
-	children [][]int
+// File is where the template was read from, as it was given to the loader.
+func (t *Template) File() string { return t.file }
+
+// Graph gives the template's DAG. It must not be changed.
+func (t *Template) Graph() *Graph { return &t.graph }
+
+// Graph is a DAG of steps by their index in the template.
+type Graph struct {
+	Index    map[string]int // by name
+	Parents  [][]int
+	Children [][]int
 }
 
-func newGraph(steps []StepTemplate) graph {
-	g := graph{index: make(map[string]int, len(steps)), parents: make([][]int, len(steps)), children: make([][]int, len(steps))}
+func newGraph(steps []Step) Graph {
+	g := Graph{Index: make(map[string]int, len(steps)), Parents: make([][]int, len(steps)), Children: make([][]int, len(steps))}
 	for i := range steps {
-		g.index[steps[i].Name] = i
+		g.Index[steps[i].Name] = i
 	}
 	for i := range steps {
 		for _, name := range steps[i].Dependencies {
-			p, known := g.index[name]
+			p, known := g.Index[name]
 			if !known {
 				continue // the loader has said so
 			}
-			g.parents[i] = append(g.parents[i], p)
-			g.children[p] = append(g.children[p], i)
+			g.Parents[i] = append(g.Parents[i], p)
+			g.Children[p] = append(g.Children[p], i)
 		}
 	}
 	return g
 }
 
-// isAncestor says whether step i can only run after the step named a.
-func (g graph) isAncestor(a, i int) bool {
+// IsAncestor says whether step i can only run after step a.
+func (g *Graph) IsAncestor(a, i int) bool {
 	seen := map[int]bool{}
-	todo := slices.Clone(g.parents[i])
+	todo := slices.Clone(g.Parents[i])
 	for len(todo) > 0 {
 		p := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -198,7 +212,7 @@ func (g graph) isAncestor(a, i int) bool {
 		}
 		if !seen[p] {
 			seen[p] = true
-			todo = append(todo, g.parents[p]...)
+			todo = append(todo, g.Parents[p]...)
 		}
 	}
 	return false

@@ -1,4 +1,4 @@
-package tasker
+package payload
 
 import (
 	"bytes"
@@ -29,7 +29,7 @@ func (s *scanner) run() error {
 		}
 	}
 	if i < 0 {
-		return &payloadError{pointer(s.path), s.fault}
+		return &Error{pointer(s.path), s.fault}
 	}
 	return nil
 }

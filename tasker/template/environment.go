@@ -1,4 +1,4 @@
-package tasker
+package template
 
 import (
 	"maps"
@@ -15,7 +15,7 @@ type environment struct {
 // override changes one step, or all of them.
 type override struct {
 	step  string // "" is all
-	apply func(*StepTemplate)
+	apply func(*Step)
 }
 
 const allSteps = "ALL"
@@ -53,7 +53,7 @@ func trimColon(s string) string {
 func (r *reader) override(t *Template, v value, path string) (override, bool) {
 	before := len(r.problems)
 	var o override
-	read := func(r *reader, s *StepTemplate) {
+	read := func(r *reader, s *Step) {
 		var initialization map[string]any
 		r.object(v, path, []key{
 			{name: "name", required: true, read: r.text(&o.step)},
@@ -65,7 +65,7 @@ func (r *reader) override(t *Template, v value, path string) (override, bool) {
 		})
 		s.Handler.Initialization = merge(s.Handler.Initialization, initialization)
 	}
-	scratch := StepTemplate{Retry: DefaultRetry}
+	scratch := Step{Retry: DefaultRetry}
 	scratch.Retry.Base = 0
 	read(r, &scratch)
 	if len(r.problems) > before {
@@ -82,11 +82,11 @@ func (r *reader) override(t *Template, v value, path string) (override, bool) {
 		}
 	}
 	if !known {
-		r.say(v.line, path+".name", "there is no step %q%s", o.step, suggest(o.step, slices.Collect(maps.Keys(t.graph.index))))
+		r.say(v.line, path+".name", "there is no step %q%s", o.step, Suggest(o.step, slices.Collect(maps.Keys(t.graph.Index))))
 		return o, false
 	}
 	step := o.step
-	return override{step: step, apply: func(s *StepTemplate) { read(&reader{}, s) }}, true
+	return override{step: step, apply: func(s *Step) { read(&reader{}, s) }}, true
 }
 
 // merge lays one mapping over another, key by key, at any depth.

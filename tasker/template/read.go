@@ -1,4 +1,4 @@
-package tasker
+package template
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/tasker-systems/tasker-go/tasker/payload"
 )
 
 // reader turns values into a template and notes everything wrong on the way.
@@ -73,12 +75,12 @@ func (r *reader) object(v value, path string, keys []key) {
 	}
 }
 
-// suggestKey names the key that was meant, or the nearest and all there are.
+// suggestKey names the key that was meant, or the Nearest and all there are.
 func suggestKey(name string, names []string) string {
-	if s := suggest(name, names); s != "" || len(names) == 0 {
+	if s := Suggest(name, names); s != "" || len(names) == 0 {
 		return s
 	}
-	return fmt.Sprintf("; the nearest is %q of %s", nearest(name, names), strings.Join(names, ", "))
+	return fmt.Sprintf("; the Nearest is %q of %s", Nearest(name, names), strings.Join(names, ", "))
 }
 
 func join(path, name string) string {
@@ -209,7 +211,7 @@ func choice[T ~string](r *reader, target *T, words ...T) func(value, string) {
 		for i, w := range words {
 			all[i] = string(w)
 		}
-		r.say(v.line, path, "must be one of %s, not %s%s", strings.Join(all, ", "), v.describe(), suggest(string(word), all))
+		r.say(v.line, path, "must be one of %s, not %s%s", strings.Join(all, ", "), v.describe(), Suggest(string(word), all))
 	}
 }
 
@@ -222,7 +224,7 @@ func (r *reader) free(target *map[string]any) func(value, string) {
 		}
 		r.freeKeys(v, path)
 		*target, _ = v.plain(false).(map[string]any)
-		if _, err := encode(*target); err != nil {
+		if _, err := payload.Encode(*target); err != nil {
 			r.say(v.line, path, "cannot be written as JSON: %v", err)
 		}
 	}

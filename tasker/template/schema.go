@@ -1,4 +1,4 @@
-package tasker
+package template
 
 import (
 	"bytes"
@@ -115,9 +115,9 @@ func jsonPointer(path []string) string {
 	return b.String()
 }
 
-// declared finds the schema of a top-level property. A schema that lists no
+// Property finds the schema of a top-level property. A schema that lists no
 // properties, or builds them of parts, is taken to declare everything.
-func (s *Schema) declared(name string) (property map[string]any, ok bool) {
+func (s *Schema) Property(name string) (property map[string]any, ok bool) {
 	properties, listed := s.body["properties"].(map[string]any)
 	if !listed {
 		return nil, true
@@ -134,7 +134,8 @@ func (s *Schema) declared(name string) (property map[string]any, ok bool) {
 	return property, ok
 }
 
-func (s *Schema) names() []string {
+// Names lists the top-level properties that the schema declares.
+func (s *Schema) Names() []string {
 	properties, _ := s.body["properties"].(map[string]any)
 	return slices.Collect(maps.Keys(properties))
 }

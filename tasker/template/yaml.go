@@ -1,4 +1,4 @@
-package tasker
+package template
 
 import (
 	"errors"
@@ -49,8 +49,8 @@ var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
 // parseYAML reads one document.
 func parseYAML(source []byte) (value, error) {
-	if len(source) > MaxTemplateSize {
-		return value{}, atLine{1, fmt.Sprintf("the file has %d bytes; the limit is %d", len(source), MaxTemplateSize)}
+	if len(source) > MaxSize {
+		return value{}, atLine{1, fmt.Sprintf("the file has %d bytes; the limit is %d", len(source), MaxSize)}
 	}
 	var document, another yaml.Node
 	d := yaml.NewDecoder(strings.NewReader(string(source)))

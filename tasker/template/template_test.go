@@ -1,8 +1,10 @@
-package tasker
+package template
 
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"strings"
@@ -16,12 +18,12 @@ import (
 
 func TestAllMistakesOfAFileComeAtOnceWithTheirLines(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile("testdata/templates/mistakes.yaml")
+	source, err := os.ReadFile("testdata/mistakes.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = ParseTemplate("mistakes.yaml", source)
-	golden := "testdata/templates/mistakes.golden"
+	_, err = Parse("mistakes.yaml", source)
+	golden := "testdata/mistakes.golden"
 	if os.Getenv("UPDATE") != "" {
 		if err := os.WriteFile(golden, []byte(err.Error()+"\n"), 0o644); err != nil {
 			t.Fatal(err)
@@ -119,7 +121,7 @@ func TestAMistakeIsNamedWithWhatToDo(t *testing.T) {
 	tests := []struct{ name, top, step, want string }{
 		{"a step key", "", "retires: 3", `steps[0].retires: unknown key; did you mean "retry"?`},
 		{"a top key", "identity_stratgy: strict,", "", `did you mean "identity_strategy"?`},
-		{"a key far from any", "zzzzzzzzzz: 1,", "", `zzzzzzzzzz: unknown key; the nearest is`},
+		{"a key far from any", "zzzzzzzzzz: 1,", "", `zzzzzzzzzz: unknown key; the Nearest is`},
 		{"a key and its alias", "", "retry: {limit: 3, max_attempts: 4}", "max_attempts: is given twice, before as limit"},
 		{"a key with and without its colon", "", `optional: true, ":optional": false`, "optional: is given twice, before as optional"},
 		{"one wait in two units", "", "retry: {initial_delay: 1, backoff_base_ms: 1000}", "say the same thing"},
@@ -151,7 +153,7 @@ func TestAMistakeIsNamedWithWhatToDo(t *testing.T) {
 			if tt.name == "a version that is a number" {
 				source = strings.Replace(source, "1.0.0", "1.0", 1)
 			}
-			_, err := ParseTemplate("t.yaml", []byte(source))
+			_, err := Parse("t.yaml", []byte(source))
 			var problems Problems
 			if !errors.As(err, &problems) || len(problems) != 1 || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("the problems are\n%v\nwant one with %q", err, tt.want)
@@ -162,7 +164,7 @@ func TestAMistakeIsNamedWithWhatToDo(t *testing.T) {
 
 func TestACycleIsShownWithItsPath(t *testing.T) {
 	t.Parallel()
-	_, err := ParseTemplate("t.yaml", []byte(`
+	_, err := Parse("t.yaml", []byte(`
 name: c
 namespace_name: test
 version: 1.0.0
@@ -256,14 +258,14 @@ func TestABombIsRefusedBeforeItGoesOff(t *testing.T) {
 		"many brackets":       strings.Repeat("[", 200_000),
 		"deep flow maps":      strings.Repeat("{a: ", 5000) + strings.Repeat("}", 5000),
 		"deep block maps":     nested.String(),
-		"a file too large":    "# " + strings.Repeat("x", MaxTemplateSize),
+		"a file too large":    "# " + strings.Repeat("x", MaxSize),
 	}
 	for name, bomb := range bombs {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			began := time.Now()
-			_, err := ParseTemplate("bomb.yaml", []byte(bomb))
+			_, err := Parse("bomb.yaml", []byte(bomb))
 			took := time.Since(began)
 			runtime.ReadMemStats(&after)
 			if err == nil {
@@ -296,7 +298,7 @@ func TestAFileThatIsNoTemplateIsAClearProblem(t *testing.T) {
 		"metadata: {a: .nan}":          "cannot be written as JSON",
 		"steps: [{name: a, <<: 3}":     "",
 	} {
-		_, err := ParseTemplate("t.yaml", []byte(source))
+		_, err := Parse("t.yaml", []byte(source))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q gives\n%v\nwant %q", source, err, want)
 		}
@@ -310,12 +312,12 @@ func TestTenThousandStepsLoadQuickly(t *testing.T) {
 	for i := range MaxSteps {
 		fmt.Fprintf(&b, "- {name: s%d, handler: {callable: x}%s}\n", i, map[bool]string{true: fmt.Sprintf(", dependencies: [s%d]", i-1)}[i > 0])
 	}
-	template, err := ParseTemplate("big.yaml", []byte(b.String()))
+	template, err := Parse("big.yaml", []byte(b.String()))
 	if err != nil || len(template.Steps) != MaxSteps {
 		t.Fatal(err)
 	}
 	b.WriteString("- {name: one_more, handler: {callable: x}}\n")
-	if _, err := ParseTemplate("big.yaml", []byte(b.String())); err == nil || !strings.Contains(err.Error(), "at most 10000 steps") {
+	if _, err := Parse("big.yaml", []byte(b.String())); err == nil || !strings.Contains(err.Error(), "at most 10000 steps") {
 		t.Errorf("one step more gives %v", err)
 	}
 }
@@ -330,10 +332,10 @@ func TestLoadTemplatesCollectsTheProblemsOfAllFiles(t *testing.T) {
 		"bad/d.yaml":       {Data: []byte(good)},
 		"bad/e.yaml":       {Data: []byte(good)},
 	}
-	if templates, err := LoadTemplates(fsys, "templates/*.yaml"); err != nil || len(templates) != 2 || !templates[1].NewerThan(templates[0]) {
+	if templates, err := Load(fsys, "templates/*.yaml"); err != nil || len(templates) != 2 || !templates[1].NewerThan(templates[0]) {
 		t.Errorf("%v, %v", templates, err)
 	}
-	_, err := LoadTemplates(fsys, "bad/*.yaml", "none/*.yaml")
+	_, err := Load(fsys, "bad/*.yaml", "none/*.yaml")
 	for _, want := range []string{"bad/c.yaml:1", "bad/e.yaml: test/one@1.0.0 is in bad/d.yaml already", "none/*.yaml: no file matches"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the problems do not have %q:\n%v", want, err)
@@ -412,12 +414,12 @@ func TestDraft7AndDraft2020AreBothUnderstood(t *testing.T) {
 	}
 }
 
-func FuzzParseTemplate(f *testing.F) {
-	for _, seed := range []string{symbolKeys, threeSteps, chain, fmt.Sprintf(oneStep, "", ""), "a: &a [*a]", "? [x]", "!!binary x", "<<: {}", "\xff", "steps: [{<<: [1]}]"} {
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{symbolKeys, chain, fmt.Sprintf(oneStep, "", ""), "a: &a [*a]", "? [x]", "!!binary x", "<<: {}", "\xff", "steps: [{<<: [1]}]"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, source []byte) {
-		template, err := ParseTemplate("fuzz.yaml", source)
+		template, err := Parse("fuzz.yaml", source)
 		if err != nil {
 			var problems Problems
 			if !errors.As(err, &problems) || len(problems) == 0 {
@@ -431,9 +433,86 @@ func FuzzParseTemplate(f *testing.F) {
 		for _, name := range append(template.Environments(), "other") {
 			template.In(name).Mermaid()
 		}
-		again, err := ParseTemplate("fuzz.yaml", template.Source())
+		again, err := Parse("fuzz.yaml", template.Source())
 		if err != nil || again.Hash() != template.Hash() {
 			t.Fatalf("read again it gives %v", err)
 		}
 	})
 }
+
+func TestTheWaitGrowsByTheBackoffsShape(t *testing.T) {
+	t.Parallel()
+	want := map[Backoff][]time.Duration{
+		NoBackoff:   {0, 0, 0, 0, 0, 0},
+		Linear:      {100, 200, 300, 400, 500, 600},
+		Exponential: {100, 200, 400, 800, 1000, 1000},
+		Fibonacci:   {100, 100, 200, 300, 500, 800},
+	}
+	for backoff, waits := range want {
+		r := Retry{Backoff: backoff, Base: 100 * time.Millisecond, Max: time.Second}
+		for i, w := range waits {
+			if got := r.Wait(i+1, 0, 0, nil); got != w*time.Millisecond {
+				t.Errorf("%s: failure %d waits %v, want %v", backoff, i+1, got, w*time.Millisecond)
+			}
+		}
+	}
+}
+
+func TestNoWaitOverflowsOrPassesItsCap(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	chance := rand.New(rand.NewPCG(seed, 0))
+	for range 100_000 {
+		r := Retry{
+			Backoff: []Backoff{NoBackoff, Linear, Exponential, Fibonacci}[chance.IntN(4)],
+			Base:    time.Duration(chance.Int64N(int64(time.Hour))),
+			Jitter:  chance.Float64(),
+		}
+		r.Max = r.Base + time.Duration(chance.Int64N(int64(24*time.Hour)))
+		n := 1 + chance.IntN(math.MaxInt32)
+		if chance.IntN(2) == 0 {
+			n = 1 + chance.IntN(100)
+		}
+		if d := r.Wait(n, 0, 0, chance); d < 0 || d > r.Max {
+			t.Fatalf("seed %d: failure %d of %+v waits %v", seed, n, r, d)
+		}
+		if d := r.Wait(n, time.Hour, 20*time.Millisecond, chance); d > 20*time.Millisecond {
+			t.Fatalf("seed %d: with every wait capped at 20 ms, failure %d of %+v waits %v", seed, n, r, d)
+		}
+	}
+}
+
+func TestJitterSpreadsTheWaitsToBothSides(t *testing.T) {
+	t.Parallel()
+	r := Retry{Backoff: Linear, Base: time.Second, Max: time.Minute, Jitter: 0.1}
+	chance := rand.New(rand.NewPCG(7, 7))
+	low, high := time.Hour, time.Duration(0)
+	for range 1000 {
+		d := r.Wait(1, 0, 0, chance)
+		low, high = min(low, d), max(high, d)
+	}
+	if low < 900*time.Millisecond || low > 920*time.Millisecond || high > 1100*time.Millisecond || high < 1080*time.Millisecond {
+		t.Errorf("waits of a second with 10 %% jitter lie between %v and %v", low, high)
+	}
+}
+
+// mustParse gives a template from its YAML.
+func mustParse(t testing.TB, source string) *Template {
+	t.Helper()
+	template, err := Parse("test.yaml", []byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return template
+}
+
+// chain is c after b after a; c is optional.
+const chain = `
+name: chain
+namespace_name: test
+version: 1.0.0
+steps:
+  - {name: a, handler: {callable: a}}
+  - {name: b, handler: {callable: b}, dependencies: [a]}
+  - {name: c, handler: {callable: c}, dependencies: [b], optional: true}
+`
