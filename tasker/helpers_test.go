@@ -1,0 +1,103 @@
+package tasker_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/memory"
+	"github.com/tasker-systems/tasker-go/tasker/template"
+)
+
+// shop is an engine in a test: namespace and task are always test/t.
+type shop struct {
+	*tasker.Engine
+	t *testing.T
+}
+
+func parse(t testing.TB, source string) *template.Template {
+	t.Helper()
+	parsed, err := template.Parse("test.yaml", []byte("namespace_name: test\nversion: 1.0.0\nname: t\n"+source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+// open makes an engine without starting it. What it logs is not shown.
+func open(t *testing.T, source string, handlers tasker.Handlers, change ...func(*tasker.Config)) shop {
+	t.Helper()
+	config := tasker.Config{
+		Store: memory.New(), Templates: []*template.Template{parse(t, source)}, Handlers: handlers,
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	engine, err := tasker.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shop{engine, t}
+}
+
+// start makes an engine that runs until the test ends.
+func start(t *testing.T, source string, handlers tasker.Handlers, change ...func(*tasker.Config)) shop {
+	t.Helper()
+	s := open(t, source, handlers, change...)
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := s.Stop(ctx); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	})
+	return s
+}
+
+func (s shop) submit() tasker.ID {
+	s.t.Helper()
+	submitted, err := s.Submit(s.t.Context(), tasker.Request{Namespace: "test", Name: "t", Context: map[string]any{}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return submitted.ID
+}
+
+// run submits a task and waits for its end or rest.
+func (s shop) run() *tasker.Task { s.t.Helper(); return s.await(s.submit()) }
+
+func (s shop) await(id tasker.ID) *tasker.Task {
+	s.t.Helper()
+	task, err := s.Wait(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return task
+}
+
+func (s shop) task(id tasker.ID) *tasker.Task {
+	s.t.Helper()
+	task, err := s.Task(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return task
+}
+
+// doing is a handler without input or result.
+func doing(f func(ctx context.Context) error) tasker.Handler {
+	return tasker.Step(func(ctx context.Context, _ struct{}) (any, error) { return nil, f(ctx) })
+}
+
+func giving(v any) tasker.Handler {
+	return tasker.Step(func(context.Context, struct{}) (any, error) { return v, nil })
+}
+
+var fine = giving("fine")
