@@ -19,9 +19,8 @@ const (
 // claim asks the store for tasks once half of what the worker may hold is
 // free, and there may be some.
 func (w *worker) claim() {
-	room := min(holdPerSlot*w.config.Concurrency-w.used-w.queued, maxHeld-len(w.held))
-	asked := w.moreWork || !w.now.Before(w.claimAt)
-	if w.stopping || w.claiming || !w.joined || !asked || room < w.config.Concurrency || w.bytes > maxHeldBytes {
+	room := w.room()
+	if room == 0 || !w.moreWork && w.now.Before(w.claimAt) {
 		return
 	}
 	w.claiming, w.moreWork, w.claimAt = true, false, w.now.Add(w.config.Poll)
@@ -32,6 +31,16 @@ func (w *worker) claim() {
 		found, err := w.store.Candidates(ctx, q)
 		w.do(func() { w.found(&found, err, q.Limit) })
 	}()
+}
+
+// room is how many tasks may be asked for now; 0 while there is a reason not
+// to ask.
+func (w *worker) room() int {
+	free := min(holdPerSlot*w.config.Concurrency-w.used-w.queued, maxHeld-len(w.held))
+	if w.stopping || w.claiming || !w.joined || free < w.config.Concurrency || w.bytes > maxHeldBytes {
+		return 0
+	}
+	return free
 }
 
 // found takes the tasks that the store offered. The claim is their next
@@ -253,7 +262,7 @@ func (w *worker) reconcile(pulse *Pulse, sent time.Time) {
 		}
 	}
 	for id, h := range w.held {
-		if h.owned && h.since.Before(sent) && !owned[id] {
+		if h.owned && !h.since.After(sent) && !owned[id] {
 			h.stale = true
 			w.mark(h)
 		}

@@ -254,15 +254,23 @@ func (w *worker) hear(h Hint) {
 	}
 }
 
-// setAlarm sets the timer to the next thing that only time brings.
+// setAlarm sets the timer to the next thing that only time brings. What waits
+// for an answer or for room comes by itself, and must not be waited for here:
+// its time may have passed.
 func (w *worker) setAlarm() {
-	next := w.nextBeat
+	next := w.beatAt.Add(w.config.Lease)
 	earlier := func(t time.Time) {
 		if !t.IsZero() && t.Before(next) {
 			next = t
 		}
 	}
-	if !w.stopping {
+	if !w.joined {
+		next = w.now.Add(w.config.Lease)
+	}
+	if !w.beating {
+		earlier(w.nextBeat)
+	}
+	if w.room() > 0 {
 		earlier(w.claimAt)
 	}
 	if len(w.waiting.tasks) > 0 {
