@@ -1,0 +1,225 @@
+package tasker_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/memory"
+	"github.com/tasker-systems/tasker-go/tasker/template"
+)
+
+const oneStep = "steps: [{name: a, handler: {callable: a}}]"
+
+func request(input any) tasker.Request {
+	return tasker.Request{Namespace: "test", Name: "t", Context: input}
+}
+
+func TestARequestThatIsAtFaultIsRejectedWithACodeAndAPlace(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, source string
+		request      tasker.Request
+		code, text   string
+	}{
+		{"an unknown template", "", tasker.Request{Namespace: "test", Name: "tt", Context: json.RawMessage(`{}`)}, tasker.CodeUnknownTemplate, `did you mean "test/t"?`},
+		{"an unknown version", "", tasker.Request{Namespace: "test", Name: "t", Version: "9.9.9"}, tasker.CodeUnknownTemplate, "test/t@9.9.9"},
+		{"input that breaks the schema", "input_schema: {properties: {n: {type: integer}}}\n", request(map[string]any{"n": "x"}), tasker.CodeInvalidInput, "/n"},
+		{"input that is no object", "", request([]int{1}), tasker.CodeInvalidInput, "must be a JSON object"},
+		{"input that is nothing", "", request(nil), tasker.CodeInvalidInput, "must be a JSON object"},
+		{"keys that differ in case only", "", request(json.RawMessage(`{"a": {"n": 1, "N": 2}}`)), tasker.CodeInvalidInput, "/a"},
+		{"a NUL", "", request(json.RawMessage(`{"a": ["\u0000"]}`)), tasker.CodeInvalidInput, "/a/0"},
+		{"a number that explodes", "", request(json.RawMessage(`{"a": 1e131071}`)), tasker.CodeInvalidInput, "/a"},
+		{"too much", "", request(map[string]string{"a": strings.Repeat("x", 1<<20)}), tasker.CodeInvalidInput, "too large"},
+		{"no key where one is asked for", "identity_strategy: caller_provided\n", request(map[string]any{}), tasker.CodeKeyRequired, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, tt.source+oneStep, tasker.Handlers{"a": fine})
+			_, err := s.Submit(t.Context(), tt.request)
+			var rejected *tasker.Rejected
+			if !errors.As(err, &rejected) || rejected.Code != tt.code || !strings.Contains(err.Error(), tt.text) {
+				t.Errorf("the error is %v, want %s with %q", err, tt.code, tt.text)
+			}
+			if rows, _ := s.Rows(t.Context(), tasker.Filter{}); len(rows) != 0 {
+				t.Errorf("%d tasks were stored", len(rows))
+			}
+		})
+	}
+}
+
+func TestTheTaskHandlerEnrichesOrRejects(t *testing.T) {
+	t.Parallel()
+	type added struct {
+		Priority string `json:"priority,omitempty"`
+	}
+	handler := tasker.OnSubmit(func(_ context.Context, in struct {
+		Tier string `context:"tier"`
+	}) (added, error) {
+		switch in.Tier {
+		case "banned":
+			return added{}, tasker.Permanent("CUSTOMER_BANNED", "no")
+		case "panic":
+			panic("boom")
+		}
+		return added{Priority: "high"}, nil
+	})
+	s := open(t, "task_handler: {callable: th}\n"+oneStep, tasker.Handlers{"a": fine, "th": handler})
+	submitted, err := s.Submit(t.Context(), request(map[string]any{"tier": "premium"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(s.task(submitted.ID).Context); got != `{"priority":"high","tier":"premium"}` {
+		t.Errorf("the context is %s", got)
+	}
+	var rejected *tasker.Rejected
+	if _, err := s.Submit(t.Context(), request(map[string]any{"tier": "banned"})); !errors.As(err, &rejected) || rejected.Code != "CUSTOMER_BANNED" {
+		t.Errorf("a banned customer gives %v", err)
+	}
+	if _, err := s.Submit(t.Context(), request(map[string]any{"tier": "panic"})); err == nil || errors.As(err, &rejected) && rejected.Code == tasker.CodePanic || !strings.Contains(err.Error(), "boom") {
+		t.Errorf("a handler that panics gives %v", err)
+	}
+}
+
+func TestFiftySubmitsWithOneKeyMakeOneTask(t *testing.T) {
+	t.Parallel()
+	s := open(t, oneStep, tasker.Handlers{"a": fine})
+	r := request(map[string]any{"n": 1})
+	r.IdempotencyKey = "order-1"
+	var mu sync.Mutex
+	made := map[tasker.ID]int{}
+	first := 0
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			submitted, err := s.Submit(t.Context(), r)
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			made[submitted.ID]++
+			if !submitted.Existing {
+				first++
+			}
+		})
+	}
+	all.Wait()
+	if len(made) != 1 || first != 1 {
+		t.Errorf("%d tasks were made, %d submits think that theirs is the first", len(made), first)
+	}
+	r.Context = map[string]any{"n": 2}
+	var rejected *tasker.Rejected
+	if _, err := s.Submit(t.Context(), r); !errors.As(err, &rejected) || rejected.Code != tasker.CodeKeyMismatch {
+		t.Errorf("the key with other input gives %v", err)
+	}
+}
+
+func TestStrictTakesEqualInputForOneTaskUntilItHasFailed(t *testing.T) {
+	t.Parallel()
+	s := open(t, "identity_strategy: strict\n"+oneStep, tasker.Handlers{"a": fine})
+	one, err := s.Submit(t.Context(), request(json.RawMessage(`{"a": 1, "b": 2}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := s.Submit(t.Context(), request(json.RawMessage(`{"b":2,"a":1}`)))
+	if err != nil || two.ID != one.ID || !two.Existing {
+		t.Errorf("equal input in another order gives %+v, %v", two, err)
+	}
+	if err := s.Cancel(t.Context(), one.ID, tasker.By{}); err != nil {
+		t.Fatal(err)
+	}
+	if three, err := s.Submit(t.Context(), request(json.RawMessage(`{"a": 1, "b": 2}`))); err != nil || three.Existing {
+		t.Errorf("after it was cancelled the same input gives %+v, %v", three, err)
+	}
+}
+
+func TestTheNewestVersionIsTakenWhereNoneIsNamed(t *testing.T) {
+	t.Parallel()
+	old := parse(t, oneStep)
+	newest, err := template.Parse("new.yaml", []byte(strings.Replace("namespace_name: test\nversion: 1.0.0\nname: t\n"+oneStep, "1.0.0", "1.10.0", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, oneStep, tasker.Handlers{"a": fine}, func(c *tasker.Config) { c.Templates = []*template.Template{newest, old} })
+	for version, want := range map[string]string{"": "1.10.0", "1.0.0": "1.0.0"} {
+		r := request(map[string]any{})
+		r.Version = version
+		submitted, err := s.Submit(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.task(submitted.ID); got.Version != want || got.CorrelationID != got.ID.String() {
+			t.Errorf("%q gives version %s with correlation id %s", version, got.Version, got.CorrelationID)
+		}
+	}
+}
+
+func TestEverythingThatDoesNotFitIsNamedWhenTheEngineIsMade(t *testing.T) {
+	t.Parallel()
+	type cart struct {
+		Total int `json:"total"`
+	}
+	type input struct {
+		Unknown   string             `context:"tiers"`
+		WrongType int                `context:"tier"`
+		NoStep    cart               `result:"prise"`
+		NotBefore cart               `result:"later"`
+		Optional  cart               `result:"mail"`
+		Misspelt  struct{ Totl int } `result:"price"`
+		NoInit    string             `initialization:"urll"`
+		BadInit   int                `initialization:"url"`
+		Two       int                `context:"tier" result:"price"`
+		Untagged  int
+		Good      cart `result:"price"`
+	}
+	_, err := tasker.New(tasker.Config{Store: memory.New(), Templates: []*template.Template{parse(t, `
+task_handler: {callable: a}
+input_schema: {type: object, properties: {tier: {type: string}}}
+steps:
+  - {name: price, handler: {callable: price}}
+  - {name: mail, handler: {callable: mial}, optional: true}
+  - {name: pay, handler: {callable: pay, initialization: {url: x}}, dependencies: [price, mail]}
+  - {name: later, handler: {callable: a, method: undo}}`)}, Handlers: tasker.Handlers{
+		"price": giving(nil), "mail": fine, "a": fine,
+		"pay": tasker.Step(func(context.Context, input) (cart, error) { return cart{}, nil }),
+	}})
+	for _, want := range []string{
+		"task_handler: a is a step, and a task handler is needed",
+		`step mail: no handler is registered for "mial"; did you mean "mail"?`,
+		`field Unknown: the input_schema declares no "tiers"; did you mean "tier"?`,
+		"field WrongType does not fit the input_schema: string where integer is expected",
+		`field NoStep: there is no step "prise"; did you mean "price"?`,
+		"field NotBefore: pay does not depend on later",
+		"field Optional: mail is optional and may have no result; make the field a pointer",
+		`field NoInit: the handler's initialization has no "urll"; did you mean "url"?`,
+		"field BadInit cannot be read from the initialization",
+		"field Two has more than one source",
+		"field Untagged has no tag",
+		`step later: the handler a has no method "undo"`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the problems do not have %q", want)
+		}
+	}
+	if strings.Contains(err.Error(), "field Good") {
+		t.Errorf("what fits is named too:\n%v", err)
+	}
+	type misspelt struct {
+		Cart struct {
+			Totl int `json:"totl"`
+		} `result:"price"`
+	}
+	_, err = tasker.New(tasker.Config{Store: memory.New(), Templates: []*template.Template{parse(t, "steps:\n  - {name: price, handler: {callable: price}}\n  - {name: pay, handler: {callable: pay}, dependencies: [price]}\n")}, Handlers: tasker.Handlers{
+		"price": tasker.Step(func(context.Context, struct{}) (cart, error) { return cart{}, nil }),
+		"pay":   tasker.Step(func(context.Context, misspelt) (cart, error) { return cart{}, nil }),
+	}})
+	if err == nil || !strings.Contains(err.Error(), `there is no "totl" in tasker_test.cart; did you mean "total"?`) {
+		t.Errorf("a misspelt field of a result gives %v", err)
+	}
+}
