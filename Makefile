@@ -22,7 +22,7 @@ docs: ## draw docs/states.md and the posts' pictures again
 	UPDATE=1 go test ./tasker -run 'TestTheStatesDocument' -count=1
 
 bench: ## measure the engine on the memory store
-	go test ./tasker/memory -run '^$$' -bench . -benchtime 3x
+	go test ./tasker -run '^$$' -bench . -benchtime 20x
 
 fuzz: ## fuzz the template loader and the payload guard, a minute each
 	go test ./tasker/template -run '^$$' -fuzz FuzzParse -fuzztime 60s
