@@ -140,7 +140,18 @@ func (e *Engine) templateNames() []string {
 
 // inputOf encodes a request's context and refuses what no store keeps.
 func inputOf(context any) (json.RawMessage, error) {
-	input, err := payload.Encode(context)
+	var err error
+	raw, isJSON := context.(json.RawMessage)
+	switch {
+	case isJSON && len(raw) > payload.MaxBytes:
+		err = fmt.Errorf("%w: the limit is %d bytes", payload.ErrTooLarge, payload.MaxBytes)
+	case isJSON: // looked at before encoding/json has its own say about it
+		err = payload.Check(raw)
+	}
+	var input json.RawMessage
+	if err == nil {
+		input, err = payload.Encode(context)
+	}
 	if err == nil {
 		err = payload.CheckAmbiguous(input)
 	}
