@@ -72,15 +72,21 @@ type Runner func(ctx context.Context) (any, error)
 // Engine submits tasks, runs them and answers questions about them. It may be
 // used from many goroutines.
 type Engine struct {
-	config Config
-	store  Store
-	log    *slog.Logger
+	config  Config
+	store   Store
+	log     *slog.Logger
+	waiters waiters
 
-	mu     sync.Mutex // guards what follows
-	chance *rand.Rand
-	plans  map[planKey]*plan // by template and environment
-	latest map[[2]string]*plan
-	worker *worker
+	opening sync.Mutex // guards opened
+	opened  bool       // the store has the engine's templates
+
+	mu       sync.Mutex // guards what follows
+	chance   *rand.Rand
+	texts    map[string]*template.Template // by hash: the engine's own, and those that it found in the store
+	plans    map[planKey]*plan             // by template and environment
+	latest   map[[2]string]*plan
+	runnable []TemplateKey // every handler of these is here
+	worker   *worker
 }
 
 type planKey struct{ hash, environment string }
@@ -122,6 +128,7 @@ func New(config Config) (*Engine, error) {
 	e := &Engine{
 		config: config, store: config.Store, log: config.Logger,
 		chance: newChance(config.Seed),
+		texts:  map[string]*template.Template{},
 		plans:  map[planKey]*plan{}, latest: map[[2]string]*plan{},
 	}
 	return e, e.load()
@@ -137,7 +144,8 @@ func (e *Engine) load() error {
 		if other := e.named(t.Namespace, t.Name, t.Version); other != nil && other.template.Hash() != t.Hash() {
 			problems = append(problems, template.Problem{File: t.File(), Message: fmt.Sprintf("%s is there twice, the other in %s", t, other.template.File())})
 		}
-		e.plans[key] = p
+		e.plans[key], e.texts[t.Hash()] = p, t
+		e.runnable = append(e.runnable, TemplateKey{t.Namespace, t.Hash()})
 		name := [2]string{t.Namespace, t.Name}
 		if last := e.latest[name]; last == nil || t.NewerThan(last.template) {
 			e.latest[name] = p
@@ -160,36 +168,6 @@ func (e *Engine) named(namespace, name, version string) *plan {
 		}
 	}
 	return nil
-}
-
-// planOf gives the plan that a stored task began with.
-func (e *Engine) planOf(row *Row) (*plan, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	key := planKey{row.Hash, row.Environment}
-	if p := e.plans[key]; p != nil {
-		return p, nil
-	}
-	for _, t := range e.config.Templates {
-		if t.Hash() == row.Hash {
-			p, problems := newPlan(t.In(row.Environment), e.config.Handlers)
-			if len(problems) > 0 {
-				return nil, fmt.Errorf("task %s: %w", row.ID, problems)
-			}
-			e.plans[key] = p
-			return p, nil
-		}
-	}
-	return nil, fmt.Errorf("task %s: no template %s/%s@%s with hash %.12s is loaded", row.ID, row.Namespace, row.Name, row.Version, row.Hash)
-}
-
-// templateKeys names what this engine can run.
-func (e *Engine) templateKeys() []TemplateKey {
-	keys := make([]TemplateKey, len(e.config.Templates))
-	for i, t := range e.config.Templates {
-		keys[i] = TemplateKey{t.Namespace, t.Hash()}
-	}
-	return keys
 }
 
 func (e *Engine) newID() ID {

@@ -20,7 +20,7 @@ func (e *Engine) Task(ctx context.Context, id ID) (*Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.fold(log)
+	return e.fold(ctx, log)
 }
 
 // Status is the task's [Status] by the store's clock.
@@ -29,7 +29,7 @@ func (e *Engine) Status(ctx context.Context, id ID) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	t, err := e.fold(log)
+	t, err := e.fold(ctx, log)
 	if err != nil {
 		return Status{}, err
 	}
@@ -46,12 +46,12 @@ func (e *Engine) History(ctx context.Context, id ID) ([]Record, error) {
 // Rows lists tasks, newest first.
 func (e *Engine) Rows(ctx context.Context, f Filter) ([]Row, error) { return e.store.Rows(ctx, f) }
 
-func (e *Engine) fold(log Log) (*Task, error) {
-	p, err := e.planOf(&log.Row)
+func (e *Engine) fold(ctx context.Context, log Log) (*Task, error) {
+	text, err := e.textOf(ctx, &log.Row)
 	if err != nil {
 		return nil, err
 	}
-	return Fold(p.template, log)
+	return Fold(text, log)
 }
 
 // Cancel ends a task: steps that run see their context end with
@@ -67,9 +67,16 @@ func (e *Engine) Cancel(ctx context.Context, id ID, by By) error {
 		if s := log.Row.State; s.Final() {
 			return fmt.Errorf("cancel task %s, which is %s: %w", id, s, ErrEnded)
 		}
+		t, err := e.fold(ctx, log)
+		if err != nil {
+			return err
+		}
+		if err := t.fold(&event, log.Now); err != nil {
+			return err
+		}
 		a := Append{
 			Task: id, After: int64(len(log.Records)), Change: FinishRow, State: TaskCancelled, WakeIn: -1, Poke: true,
-			Record: Record{ID: e.newID(), Events: []Event{event}},
+			Record: Record{ID: e.newID(), Events: []Event{event}, Leaves: t.leaves([]Event{event})},
 		}
 		answers, err := e.store.Append(ctx, []Append{a})
 		if err != nil {

@@ -13,6 +13,17 @@ type Record struct {
 	Writer ID        // the worker, or zero for a client or an operator
 	At     time.Time // stamped by the store
 	Events []Event
+
+	// Leaves are the states that the record leaves steps in. They follow from
+	// the log; a store keeps them for those who look at it without the engine,
+	// and need not give them back.
+	Leaves []StepLeft
+}
+
+// StepLeft is the state that a record leaves a step in.
+type StepLeft struct {
+	Step  string
+	State StepState
 }
 
 // EventKind says what happened.
@@ -31,7 +42,7 @@ const (
 	Retrying  // an attempt failed and another will follow: Attempt, Error, Delay, Metadata
 	Failed    // the step failed for good: Attempt, Error, Metadata
 	Lost      // an attempt's worker died, or was stopped while it ran: Attempt
-	Withdrawn // an attempt was never begun by a worker that stopped: Attempt
+	Withdrawn // an attempt left nothing behind: it was never begun, or rolled back: Attempt
 )
 
 var eventNames = [...]string{"submitted", "claimed", "expired", "cancelled", "finished",

@@ -12,16 +12,31 @@ import (
 // those named means that the outcome is not known and the call may be
 // repeated.
 type Store interface {
+	// SaveTemplates keeps the texts that tasks begin with. Where another text
+	// is kept under the same namespace, name and version, the new one is kept
+	// beside it, or, unless beside is true, nothing is saved. The answer names
+	// the templates whose text differs from one that was there before.
+	SaveTemplates(ctx context.Context, templates []StoredTemplate, beside bool) (differing []StoredTemplate, err error)
+
+	// Templates gives every text that is kept, in the order of namespace, name
+	// and version, the oldest text of a version first.
+	Templates(ctx context.Context) ([]StoredTemplate, error)
+
 	// Submit stores new tasks, each with its first record, at position 1. A
 	// task whose identity is taken is not stored; the answer, in the order of
-	// tasks, then has the row of the task that has it.
+	// tasks, then has the row of the task that has it. Nor is a task stored
+	// twice: a submit may be repeated. ErrNoTemplate when a task's template was
+	// not saved before; then nothing is stored.
 	Submit(ctx context.Context, tasks []NewTask) ([]Row, error)
 
 	// Append stores records, each at the position after the last one that
-	// its writer has read, and changes the task's row with it. An append whose
-	// position is taken is refused: its writer is behind and must Load first.
-	// The answers are in the order of appends. A task stands in one of them
-	// at most.
+	// its writer has read, and whatever goes with it: the change of the task's
+	// row, its children, the poke of a parent whose child ends. An append whose
+	// position is taken is refused as a whole: its writer is behind and must
+	// Load first. So is a claim by a worker whose lease is over, and one of a
+	// task that another worker owns. The answers are in the order of appends.
+	// A task stands in one of them at most. ErrNotFound when there is no such
+	// task; then nothing is stored.
 	Append(ctx context.Context, appends []Append) ([]Appended, error)
 
 	// Load reads a task's row and its whole log. ErrNotFound when there is no
@@ -49,9 +64,23 @@ type Store interface {
 	Listen(hint func(Hint)) (stop func())
 }
 
+// Transactor is a [Store] that can record a step in the transaction in which
+// its handler worked.
+type Transactor interface {
+	Store
+
+	// Transact begins a transaction and gives it to work in a context, which a
+	// Submit on this store with that context joins. The append that work asks
+	// for is the last statement before the commit. When work fails, or the
+	// append is refused, everything is rolled back. As with Append, an error
+	// that is not work's own leaves open whether it was stored.
+	Transact(ctx context.Context, work func(ctx context.Context) (Append, error)) (Appended, error)
+}
+
 // What a store answers.
 var (
 	ErrNotFound   = errors.New("no such task")
+	ErrNoTemplate = errors.New("the task's template was not saved")
 	ErrWorkerDead = errors.New("the worker's lease has run out")
 )
 
@@ -76,6 +105,14 @@ type Row struct {
 	CreatedAt, FinishedAt time.Time
 }
 
+// StoredTemplate is the text of a template, as a store keeps it.
+type StoredTemplate struct {
+	Namespace, Name, Version string
+	Hash                     string // of Source; it names the text
+	Source                   string
+	Steps                    []string // their names in order, for those who look at the store itself
+}
+
 // Log is a task's row with its records, read at Now by the store's clock.
 type Log struct {
 	Row     Row
@@ -98,7 +135,7 @@ const (
 	KeepRow    RowChange = iota
 	OwnRow               // the writer owns the task, which is in_progress
 	ReleaseRow           // nobody owns it: State and WakeIn, but only if Poke is what it was
-	FinishRow            // the task has ended: State
+	FinishRow            // the task has ended: State. Its parent is poked
 )
 
 // Append is a record to be stored. Without events there is no record, only
@@ -112,6 +149,10 @@ type Append struct {
 	WakeIn time.Duration // from the store's now; negative for not by itself
 	IfPoke int64         // for ReleaseRow: the poke that the writer has acted on
 	Poke   bool          // raise the row's poke: the writer is not the owner
+
+	// Children are new tasks that are stored if the record is. Those whose
+	// identity is taken are passed over.
+	Children []NewTask
 }
 
 // Appended answers an [Append].
@@ -163,16 +204,24 @@ type Filter struct {
 	Namespace, Name, Tag string // "" for any
 	States               []TaskState
 	Parent               ID
-	Before               ID  // the last of the page before
-	Limit                int // at most 1000
+	InputHash            string
+	IDs                  []ID // none for any
+	Before               ID   // the last of the page before
+	Limit                int  // at most 1000
 }
 
 // Hint says what may have changed.
-type Hint uint8
+type Hint struct {
+	Kind HintKind
+	Task ID // zero when it may be any
+}
+
+// HintKind is the kind of a [Hint].
+type HintKind uint8
 
 // The hints of a store.
 const (
-	HintWork Hint = iota // a task wants work
-	HintPoke             // the row of an owned task was poked
-	HintEnd              // a task came to rest or ended
+	HintWork HintKind = iota // a task wants work
+	HintPoke                 // the row of an owned task was poked
+	HintEnd                  // a task came to rest or ended
 )

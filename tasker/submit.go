@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker/payload"
 	"github.com/tasker-systems/tasker-go/tasker/template"
@@ -64,6 +63,9 @@ func (e *Engine) Submit(ctx context.Context, r Request) (Submission, error) {
 // SubmitAll stores many tasks in one call. When one request is at fault,
 // nothing is stored.
 func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]Submission, error) {
+	if err := e.open(ctx); err != nil {
+		return nil, err
+	}
 	tasks := make([]NewTask, len(requests))
 	for i := range requests {
 		var err error
@@ -96,6 +98,9 @@ func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]Submissio
 
 // prepare makes the row and the first record of a task.
 func (e *Engine) prepare(ctx context.Context, r *Request) (NewTask, error) {
+	if err := r.check(); err != nil {
+		return NewTask{}, err
+	}
 	p := e.named(r.Namespace, r.Name, r.Version)
 	if p == nil {
 		return NewTask{}, &Rejected{Code: CodeUnknownTemplate, Message: fmt.Sprintf("there is no template %s/%s@%s%s", r.Namespace, r.Name, r.Version, template.Suggest(r.Namespace+"/"+r.Name, e.templateNames()))}
@@ -128,6 +133,26 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (NewTask, error) {
 	}
 	record := Record{ID: e.newID(), Events: []Event{{Kind: Submitted, Context: input}}}
 	return NewTask{Row: row, Record: record}, nil
+}
+
+// MaxKey is how long an idempotency key, a correlation id or a tag may be, in
+// bytes.
+const MaxKey = 255
+
+// check holds the texts of a request to what every store can keep and find
+// again.
+func (r *Request) check() error {
+	for _, text := range []struct{ name, value string }{
+		{"idempotency key", r.IdempotencyKey}, {"correlation id", r.CorrelationID}, {"tag", r.Tag},
+	} {
+		switch {
+		case len(text.value) > MaxKey:
+			return &Rejected{Code: CodeInvalidInput, Message: fmt.Sprintf("the %s has %d bytes; the limit is %d", text.name, len(text.value), MaxKey)}
+		case payload.Text(text.value) != text.value:
+			return &Rejected{Code: CodeInvalidInput, Message: fmt.Sprintf("the %s %q has a NUL or is not UTF-8, which not every store can keep", text.name, text.value)}
+		}
+	}
+	return nil
 }
 
 func (e *Engine) templateNames() []string {
@@ -223,37 +248,4 @@ func (e *Engine) enrich(ctx context.Context, p *plan, row *Row, input json.RawMe
 	}
 	maps.Copy(parts, extra)
 	return payload.Encode(parts)
-}
-
-// Wait returns when a task has ended, or has come to rest in a state that it
-// does not leave by itself: blocked_by_failures, or waiting.
-func (e *Engine) Wait(ctx context.Context, id ID) (*Task, error) {
-	changed := make(chan struct{}, 1)
-	stop := e.store.Listen(func(h Hint) {
-		if h == HintEnd {
-			select {
-			case changed <- struct{}{}:
-			default:
-			}
-		}
-	})
-	defer stop()
-	tick := time.NewTicker(e.config.Poll)
-	defer tick.Stop()
-	for {
-		log, err := e.store.Load(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		switch s := log.Row.State; {
-		case s.Final() || s == TaskBlocked || s == TaskWaiting:
-			return e.fold(log)
-		}
-		select {
-		case <-changed:
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
 }

@@ -60,6 +60,9 @@ type worker struct {
 // Start begins to run tasks. An engine that is not started submits and
 // answers questions only.
 func (e *Engine) Start(ctx context.Context) error {
+	if err := e.open(ctx); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.worker != nil {
@@ -246,7 +249,7 @@ func (w *worker) over() bool {
 
 // hear takes a hint of the store, on a goroutine of somebody else's.
 func (w *worker) hear(h Hint) {
-	switch h {
+	switch h.Kind {
 	case HintWork:
 		w.do(func() { w.moreWork = !w.stopping })
 	case HintPoke:

@@ -4,10 +4,12 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 // Store keeps tasks in memory. Use [New] to make one.
 type Store struct {
 	mu         sync.Mutex
+	templates  []tasker.StoredTemplate
 	tasks      map[tasker.ID]*entry
 	identities map[identity]*entry
 	queues     map[queueKey]*queue // what wants work now, or once its time comes
@@ -58,20 +61,73 @@ func New() *Store {
 
 var _ tasker.Store = (*Store)(nil)
 
+// SaveTemplates implements [tasker.Store].
+func (s *Store) SaveTemplates(ctx context.Context, templates []tasker.StoredTemplate, beside bool) (differing []tasker.StoredTemplate, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var fresh []tasker.StoredTemplate
+	for _, t := range templates {
+		if s.knows(t.Hash) {
+			continue
+		}
+		fresh = append(fresh, t)
+		if slices.ContainsFunc(s.templates, func(other tasker.StoredTemplate) bool { return compareVersions(t, other) == 0 }) {
+			differing = append(differing, t)
+		}
+	}
+	if len(differing) == 0 || beside {
+		s.templates = append(s.templates, fresh...)
+	}
+	return differing, nil
+}
+
+func (s *Store) knows(hash string) bool {
+	return slices.ContainsFunc(s.templates, func(t tasker.StoredTemplate) bool { return t.Hash == hash })
+}
+
+// Templates implements [tasker.Store].
+func (s *Store) Templates(ctx context.Context) ([]tasker.StoredTemplate, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedStableFunc(slices.Values(s.templates), compareVersions), nil
+}
+
+func compareVersions(a, b tasker.StoredTemplate) int {
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version))
+}
+
 // Submit implements [tasker.Store].
 func (s *Store) Submit(ctx context.Context, tasks []tasker.NewTask) ([]tasker.Row, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
+	defer s.hintAll([]tasker.Hint{{Kind: tasker.HintWork}})
+	defer s.mu.Unlock()
+	if err := s.checkTemplates(tasks); err != nil {
+		return nil, err
+	}
 	now := time.Now()
 	rows := make([]tasker.Row, len(tasks))
 	for i := range tasks {
 		rows[i] = s.submit(&tasks[i], now)
 	}
-	s.mu.Unlock()
-	s.hint(tasker.HintWork)
 	return rows, nil
+}
+
+func (s *Store) checkTemplates(tasks []tasker.NewTask) error {
+	for i := range tasks {
+		if row := &tasks[i].Row; !s.knows(row.Hash) {
+			return fmt.Errorf("submit %s/%s@%s with hash %.12s: %w", row.Namespace, row.Name, row.Version, row.Hash, tasker.ErrNoTemplate)
+		}
+	}
+	return nil
 }
 
 func (s *Store) submit(t *tasker.NewTask, now time.Time) tasker.Row {
@@ -106,42 +162,35 @@ func (s *Store) Append(ctx context.Context, appends []tasker.Append) ([]tasker.A
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var work, poke, end bool
 	s.mu.Lock()
-	now := time.Now()
-	answers := make([]tasker.Appended, len(appends))
 	for i := range appends {
 		a := &appends[i]
-		e, ok := s.tasks[a.Task]
-		if !ok {
+		if s.tasks[a.Task] == nil {
 			s.mu.Unlock()
 			return nil, fmt.Errorf("append to task %s: %w", a.Task, tasker.ErrNotFound)
 		}
-		answers[i] = s.append(e, a, now)
-		if answers[i].Stored {
-			end = end || a.Change == tasker.FinishRow || a.Change == tasker.ReleaseRow
-			work = work || a.Change == tasker.ReleaseRow
-			poke = poke || a.Poke
+		if err := s.checkTemplates(a.Children); err != nil {
+			s.mu.Unlock()
+			return nil, err
 		}
 	}
+	now := time.Now()
+	answers := make([]tasker.Appended, len(appends))
+	var hints []tasker.Hint
+	for i := range appends {
+		answers[i], hints = s.append(s.tasks[appends[i].Task], &appends[i], now, hints)
+	}
 	s.mu.Unlock()
-	if work {
-		s.hint(tasker.HintWork)
-	}
-	if poke {
-		s.hint(tasker.HintPoke)
-	}
-	if end {
-		s.hint(tasker.HintEnd)
-	}
+	s.hintAll(hints)
 	return answers, nil
 }
 
-func (s *Store) append(e *entry, a *tasker.Append, now time.Time) tasker.Appended {
+// append stores one append, or refuses it as a whole.
+func (s *Store) append(e *entry, a *tasker.Append, now time.Time, hints []tasker.Hint) (tasker.Appended, []tasker.Hint) {
 	writer := s.workers[a.Record.Writer]
 	deadWriter := writer == nil && !a.Record.Writer.IsZero()
-	if int64(len(e.log)) != a.After || deadWriter || a.Change == tasker.OwnRow && e.owned != nil && e.owned != writer {
-		return tasker.Appended{}
+	if int64(len(e.log)) != a.After || e.row.State.Final() || deadWriter || a.Change == tasker.OwnRow && e.owned != nil && e.owned != writer {
+		return tasker.Appended{}, hints
 	}
 	if len(a.Record.Events) > 0 {
 		record := a.Record
@@ -149,11 +198,11 @@ func (s *Store) append(e *entry, a *tasker.Append, now time.Time) tasker.Appende
 		e.log = append(e.log, record)
 	}
 	if a.Poke {
-		e.row.Poke++
-		if e.owned == nil {
-			e.row.WakeAt = now
-			s.enqueue(e, now)
-		}
+		hints = append(hints, s.poke(e, now))
+	}
+	for i := range a.Children {
+		s.submit(&a.Children[i], now)
+		hints = append(hints, tasker.Hint{Kind: tasker.HintWork})
 	}
 	answer := tasker.Appended{Stored: true, At: now}
 	switch a.Change {
@@ -162,7 +211,9 @@ func (s *Store) append(e *entry, a *tasker.Append, now time.Time) tasker.Appende
 		e.row.State = tasker.TaskInProgress
 	case tasker.ReleaseRow:
 		if e.row.Poke != a.IfPoke {
-			return answer
+			s.own(e, writer)
+			e.row.State = tasker.TaskInProgress
+			return answer, hints
 		}
 		answer.Released = true
 		s.own(e, nil)
@@ -170,12 +221,32 @@ func (s *Store) append(e *entry, a *tasker.Append, now time.Time) tasker.Appende
 		if a.WakeIn >= 0 {
 			e.row.WakeAt = now.Add(a.WakeIn)
 			s.enqueue(e, now)
+			hints = append(hints, tasker.Hint{Kind: tasker.HintWork})
 		}
+		hints = append(hints, tasker.Hint{Kind: tasker.HintEnd, Task: e.row.ID})
 	case tasker.FinishRow:
 		s.own(e, nil)
 		e.row.State, e.row.WakeAt, e.row.FinishedAt = a.State, time.Time{}, now
+		hints = append(hints, tasker.Hint{Kind: tasker.HintEnd, Task: e.row.ID})
+		if parent := s.tasks[e.row.Parent]; parent != nil {
+			hints = append(hints, s.poke(parent, now))
+		}
 	}
-	return answer
+	return answer, hints
+}
+
+// poke says that something a task may wait for has changed: to its owner, or
+// to whoever claims it next.
+func (s *Store) poke(e *entry, now time.Time) tasker.Hint {
+	e.row.Poke++
+	if e.owned != nil {
+		return tasker.Hint{Kind: tasker.HintPoke, Task: e.row.ID}
+	}
+	if !e.row.State.Final() {
+		e.row.WakeAt = now
+		s.enqueue(e, now)
+	}
+	return tasker.Hint{Kind: tasker.HintWork}
 }
 
 // own hands a task to a worker, or to nobody.
@@ -239,6 +310,8 @@ func matches(r *tasker.Row, f *tasker.Filter) bool {
 		(f.Name == "" || f.Name == r.Name) &&
 		(f.Tag == "" || f.Tag == r.Tag) &&
 		(f.Parent.IsZero() || f.Parent == r.Parent) &&
+		(f.InputHash == "" || f.InputHash == r.InputHash) &&
+		(len(f.IDs) == 0 || slices.Contains(f.IDs, r.ID)) &&
 		(f.Before.IsZero() || bytes.Compare(r.ID[:], f.Before[:]) < 0) &&
 		(len(f.States) == 0 || slices.Contains(f.States, r.State))
 }
@@ -268,7 +341,7 @@ func (s *Store) Beat(ctx context.Context, b tasker.Beat) (tasker.Pulse, error) {
 	slices.SortFunc(pulse.Owned, func(a, b tasker.Owned) int { return bytes.Compare(a.Task[:], b.Task[:]) })
 	s.mu.Unlock()
 	if freed {
-		s.hint(tasker.HintWork)
+		s.hintAll([]tasker.Hint{{Kind: tasker.HintWork}})
 	}
 	return pulse, nil
 }
@@ -282,7 +355,7 @@ func (s *Store) Leave(ctx context.Context, id tasker.ID) error {
 	freed := s.release(s.workers[id], time.Now())
 	s.mu.Unlock()
 	if freed {
-		s.hint(tasker.HintWork)
+		s.hintAll([]tasker.Hint{{Kind: tasker.HintWork}})
 	}
 	return nil
 }
@@ -326,11 +399,16 @@ func (s *Store) Listen(hint func(tasker.Hint)) (stop func()) {
 	}
 }
 
-func (s *Store) hint(h tasker.Hint) {
+func (s *Store) hintAll(hints []tasker.Hint) {
+	if len(hints) == 0 {
+		return
+	}
 	s.mu.Lock()
-	hints := slices.Collect(maps.Values(s.listeners))
+	listeners := slices.Collect(maps.Values(s.listeners))
 	s.mu.Unlock()
-	for _, hint := range hints {
-		hint(h)
+	for _, listener := range listeners {
+		for _, h := range hints {
+			listener(h)
+		}
 	}
 }
