@@ -111,11 +111,17 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (e *Error) UnmarshalJSON(b []byte) error {
-	var s storedError
+	var s struct {
+		storedError
+		Context map[string]json.RawMessage `json:"context"` // as it stands: a large number stays what it is
+	}
 	if err := json.Unmarshal(b, &s); err != nil {
 		return err
 	}
-	*e = Error{Kind: s.Kind, Code: s.Code, Message: s.Message, RetryAfter: time.Duration(s.RetryAfterMS) * time.Millisecond, Context: s.Context}
+	*e = Error{Kind: s.Kind, Code: s.Code, Message: s.Message, RetryAfter: time.Duration(s.RetryAfterMS) * time.Millisecond}
+	for key, value := range s.Context {
+		_ = e.With(key, value)
+	}
 	return nil
 }
 

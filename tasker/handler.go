@@ -20,6 +20,8 @@ type Handler struct {
 	call    func(ctx context.Context, in any) (any, error)
 	finish  func(ctx context.Context, ended *Task)
 	methods map[string]Handler
+
+	transactional bool
 }
 
 type handlerKind string
@@ -102,4 +104,12 @@ func (hs Handlers) method(ref template.HandlerRef) (h Handler, ok bool) {
 		return h, ok && h.kind != manyMethods
 	}
 	return h, name == "call"
+}
+
+// InTransaction makes the run of a step's handler part of the transaction that
+// records it. It is for stores that offer one, a [Transactor]; on any other an
+// engine with such a handler is refused.
+func (h Handler) InTransaction() Handler {
+	h.transactional = true
+	return h
 }

@@ -68,9 +68,14 @@ func (t *Task) failure(i int, err *Error, chance *rand.Rand) Event {
 	e := Event{Kind: Failed, Step: s.Name, Attempt: s.starts, Error: err}
 	if err.Kind == KindRetryable && s.Attempts < step.Retry.Attempts() {
 		e.Kind = Retrying
-		e.Delay = step.Retry.Wait(s.Attempts, err.RetryAfter, t.template.MaxRetryWait, chance)
+		e.Delay = wholeMS(step.Retry.Wait(s.Attempts, err.RetryAfter, t.template.MaxRetryWait, chance))
 	}
 	return e
+}
+
+// wholeMS rounds a wait up to the milliseconds that are stored.
+func wholeMS(d time.Duration) time.Duration {
+	return (d + time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
 // lost is what is recorded of step i when its worker has died: the attempt

@@ -68,7 +68,7 @@ type Event struct {
 	Result   json.RawMessage `json:"result,omitempty"`
 	Metadata json.RawMessage `json:"metadata,omitempty"`
 	Error    *Error          `json:"error,omitempty"`
-	Delay    time.Duration   `json:"delay,omitempty"` // from the record's time to the next attempt
+	Delay    time.Duration   `json:"-"` // from the record's time to the next attempt, in whole milliseconds: delay_ms
 
 	Context   json.RawMessage `json:"context,omitempty"`
 	Worker    ID              `json:"worker,omitzero"`

@@ -35,8 +35,8 @@ type Store interface {
 	// position is taken is refused as a whole: its writer is behind and must
 	// Load first. So is a claim by a worker whose lease is over, and one of a
 	// task that another worker owns. The answers are in the order of appends.
-	// A task stands in one of them at most. ErrNotFound when there is no such
-	// task; then nothing is stored.
+	// A task stands in one of them at most. One that does not exist is refused
+	// like one that has ended; Load tells which it is.
 	Append(ctx context.Context, appends []Append) ([]Appended, error)
 
 	// Load reads a task's row and its whole log. ErrNotFound when there is no

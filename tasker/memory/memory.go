@@ -22,10 +22,10 @@ type Store struct {
 	templates  []tasker.StoredTemplate
 	tasks      map[tasker.ID]*entry
 	identities map[identity]*entry
-	queues     map[queueKey]*queue // what wants work now, or once its time comes
-	sleeping   sleepers
-	workers    map[tasker.ID]*worker
-	turn       int // rotates the namespaces
+	queues     map[queueKey]*queue     // what wants work now, or once its time comes
+	workers    map[tasker.ID]*worker   // those whose death nobody has declared
+	graves     map[tasker.ID]time.Time // the dead, and when they are forgotten
+	turn       int                     // rotates the namespaces
 	listeners  map[int]func(tasker.Hint)
 	listenerID int
 }
@@ -36,7 +36,7 @@ type entry struct {
 	log    []tasker.Record
 	owned  *worker // the living worker that has it
 	queued bool    // stands in a queue
-	asleep int     // position among the sleepers, from 1; 0 for not there
+	asleep int     // position among its queue's sleepers, from 1; 0 for not there
 	until  time.Time
 }
 
@@ -55,6 +55,7 @@ func New() *Store {
 		identities: map[identity]*entry{},
 		queues:     map[queueKey]*queue{},
 		workers:    map[tasker.ID]*worker{},
+		graves:     map[tasker.ID]time.Time{},
 		listeners:  map[int]func(tasker.Hint){},
 	}
 }
@@ -164,12 +165,7 @@ func (s *Store) Append(ctx context.Context, appends []tasker.Append) ([]tasker.A
 	}
 	s.mu.Lock()
 	for i := range appends {
-		a := &appends[i]
-		if s.tasks[a.Task] == nil {
-			s.mu.Unlock()
-			return nil, fmt.Errorf("append to task %s: %w", a.Task, tasker.ErrNotFound)
-		}
-		if err := s.checkTemplates(a.Children); err != nil {
+		if err := s.checkTemplates(appends[i].Children); err != nil {
 			s.mu.Unlock()
 			return nil, err
 		}
@@ -188,8 +184,7 @@ func (s *Store) Append(ctx context.Context, appends []tasker.Append) ([]tasker.A
 // append stores one append, or refuses it as a whole.
 func (s *Store) append(e *entry, a *tasker.Append, now time.Time, hints []tasker.Hint) (tasker.Appended, []tasker.Hint) {
 	writer := s.workers[a.Record.Writer]
-	deadWriter := writer == nil && !a.Record.Writer.IsZero()
-	if int64(len(e.log)) != a.After || e.row.State.Final() || deadWriter || a.Change == tasker.OwnRow && e.owned != nil && e.owned != writer {
+	if e == nil || int64(len(e.log)) != a.After || !mayAppend(e, a, writer, now) {
 		return tasker.Appended{}, hints
 	}
 	if len(a.Record.Events) > 0 {
@@ -205,6 +200,9 @@ func (s *Store) append(e *entry, a *tasker.Append, now time.Time, hints []tasker
 		hints = append(hints, tasker.Hint{Kind: tasker.HintWork})
 	}
 	answer := tasker.Appended{Stored: true, At: now}
+	if a.Change != tasker.KeepRow {
+		s.rouse(e)
+	}
 	switch a.Change {
 	case tasker.OwnRow:
 		s.own(e, writer)
@@ -233,6 +231,22 @@ func (s *Store) append(e *entry, a *tasker.Append, now time.Time, hints []tasker
 		}
 	}
 	return answer, hints
+}
+
+// mayAppend says whether a writer at the right position may do what it asks
+// for: nothing happens to a task that has ended, the dead do nothing, and
+// nobody takes what another worker has.
+func mayAppend(e *entry, a *tasker.Append, writer *worker, now time.Time) bool {
+	switch {
+	case e.row.State.Final():
+		return false
+	case !a.Record.Writer.IsZero() && (writer == nil || !now.Before(writer.until)):
+		return false
+	case a.Change == tasker.OwnRow || a.Change == tasker.ReleaseRow:
+		return e.owned == nil || e.owned == writer
+	default:
+		return true
+	}
 }
 
 // poke says that something a task may wait for has changed: to its owner, or
@@ -325,7 +339,7 @@ func (s *Store) Beat(ctx context.Context, b tasker.Beat) (tasker.Pulse, error) {
 	now := time.Now()
 	freed := s.bury(now)
 	w := s.workers[b.Worker]
-	if w == nil && !b.First {
+	if _, dead := s.graves[b.Worker]; dead || w == nil && !b.First {
 		s.mu.Unlock()
 		return tasker.Pulse{}, fmt.Errorf("worker %s: %w", b.Worker, tasker.ErrWorkerDead)
 	}
@@ -360,9 +374,14 @@ func (s *Store) Leave(ctx context.Context, id tasker.ID) error {
 	return nil
 }
 
+// graveTime is how long the dead are remembered, so that an id is not taken
+// for a new worker's by a first beat that was late.
+const graveTime = time.Hour
+
 // bury declares the workers dead whose lease is over. Death is final: a late
 // beat finds no worker.
 func (s *Store) bury(now time.Time) (freed bool) {
+	maps.DeleteFunc(s.graves, func(_ tasker.ID, until time.Time) bool { return !now.Before(until) })
 	for _, w := range s.workers {
 		if !now.Before(w.until) {
 			freed = s.release(w, now) || freed
@@ -382,6 +401,7 @@ func (s *Store) release(w *worker, now time.Time) (freed bool) {
 		freed = true
 	}
 	delete(s.workers, w.id)
+	s.graves[w.id] = now.Add(graveTime)
 	return freed
 }
 

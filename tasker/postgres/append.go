@@ -1,0 +1,268 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+)
+
+// Append implements [tasker.Store].
+func (s *Store) Append(ctx context.Context, appends []tasker.Append) (answers []tasker.Appended, err error) {
+	if len(appends) == 0 {
+		return nil, ctx.Err()
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	var hints []tasker.Hint
+	if !hasChildren(appends) {
+		answers, hints, err = s.append(ctx, s.pool, appends)
+	} else {
+		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+			answers, hints, err = s.append(ctx, tx, appends)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, s.told("append", err)
+	}
+	s.ears.tell(hints...)
+	return answers, nil
+}
+
+func hasChildren(appends []tasker.Append) bool {
+	for i := range appends {
+		if len(appends[i].Children) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// database is a pool or a transaction.
+type database interface {
+	querier
+	queryer
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// append stores appends, and their children if there are any: then db must be
+// a transaction.
+func (s *Store) append(ctx context.Context, db database, appends []tasker.Append) ([]tasker.Appended, []tasker.Hint, error) {
+	if len(appends) == 1 && appends[0].Change == tasker.KeepRow && !appends[0].Poke && len(appends[0].Record.Events) > 0 && len(appends[0].Children) == 0 {
+		answer, err := s.appendOne(ctx, db, &appends[0])
+		return []tasker.Appended{answer}, nil, err
+	}
+	answers, hints, err := s.appendAll(ctx, db, appends)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range appends {
+		if children := appends[i].Children; len(children) > 0 && answers[i].Stored {
+			if _, err := s.insert(ctx, db, children); err != nil {
+				return nil, nil, err
+			}
+			hints = append(hints, tasker.Hint{Kind: tasker.HintWork})
+		}
+	}
+	return answers, hints, nil
+}
+
+// appendAll stores the records, then does what goes with those that were not
+// refused. It is one round trip, and one transaction.
+func (s *Store) appendAll(ctx context.Context, db database, appends []tasker.Append) ([]tasker.Appended, []tasker.Hint, error) {
+	order := make([]int, len(appends))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return slices.Compare(appends[a].Task[:], appends[b].Task[:]) })
+	var r recordColumns
+	var c, ends changeColumns
+	for _, i := range order {
+		a := &appends[i]
+		r.add(a)
+		if a.Change != tasker.KeepRow || a.Poke {
+			c.add(a, i)
+		}
+		if a.Change == tasker.FinishRow {
+			ends.add(a, i)
+		}
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(s.sql["append"], r.tasks, r.afters, r.ids, r.writers, r.events, r.leaves, r.changes)
+	if len(c.tasks) > 0 {
+		batch.Queue(s.sql["change_rows"], c.tasks, c.afters, c.ids, c.writers, c.changes, c.states, c.wakeIns, c.ifPokes, c.pokes)
+	}
+	if len(ends.tasks) > 0 {
+		batch.Queue(s.sql["poke_parents"], ends.tasks, ends.afters, ends.ids)
+	}
+	reply := db.SendBatch(ctx, batch)
+	defer reply.Close()
+	answers := make([]tasker.Appended, len(appends))
+	err := readStored(reply, appends, order, answers)
+	var hints []tasker.Hint
+	if err == nil && len(c.tasks) > 0 {
+		hints, err = readChanged(reply, appends, c.from, answers)
+	}
+	if err == nil && len(ends.tasks) > 0 {
+		hints, err = readPoked(reply, hints)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return answers, hints, reply.Close()
+}
+
+func (s *Store) appendOne(ctx context.Context, db database, a *tasker.Append) (answer tasker.Appended, err error) {
+	r := &a.Record
+	err = db.QueryRow(ctx, s.sql["append_one"], uuid(a.Task), a.After, uuid(r.ID), uuid(r.Writer),
+		string(tasker.AppendEvents(nil, r.Events)), leavesText(r.Leaves)).Scan(&answer.At)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return answer, nil
+	}
+	answer.Stored = err == nil
+	return answer, err
+}
+
+// recordColumns are the records of append.sql, a column a parameter.
+type recordColumns struct {
+	tasks, ids, writers []pgtype.UUID
+	afters              []int32
+	events, leaves      []*string
+	changes             []int16
+}
+
+// add takes an append that has a record.
+func (r *recordColumns) add(a *tasker.Append) {
+	if len(a.Record.Events) == 0 {
+		return
+	}
+	events := string(tasker.AppendEvents(nil, a.Record.Events))
+	r.tasks, r.ids, r.writers = append(r.tasks, uuid(a.Task)), append(r.ids, uuid(a.Record.ID)), append(r.writers, uuid(a.Record.Writer))
+	r.afters, r.changes = append(r.afters, int32(a.After)), append(r.changes, int16(a.Change))
+	r.events, r.leaves = append(r.events, &events), append(r.leaves, leavesText(a.Record.Leaves))
+}
+
+// changeColumns are the changes of change_rows.sql, likewise.
+type changeColumns struct {
+	from                []int // which append each is of
+	tasks, ids, writers []pgtype.UUID
+	afters              []int32
+	changes             []int16
+	states              []string
+	wakeIns, ifPokes    []int64
+	pokes               []bool
+}
+
+func (c *changeColumns) add(a *tasker.Append, from int) {
+	id := uuid(a.Record.ID)
+	id.Valid = len(a.Record.Events) > 0
+	wakeIn := int64(-1)
+	if a.WakeIn >= 0 {
+		wakeIn = a.WakeIn.Microseconds()
+	}
+	c.from = append(c.from, from)
+	c.tasks, c.ids, c.writers = append(c.tasks, uuid(a.Task)), append(c.ids, id), append(c.writers, uuid(a.Record.Writer))
+	c.afters, c.changes, c.states = append(c.afters, int32(a.After)), append(c.changes, int16(a.Change)), append(c.states, a.State.String())
+	c.wakeIns, c.ifPokes, c.pokes = append(c.wakeIns, wakeIn), append(c.ifPokes, a.IfPoke), append(c.pokes, a.Poke)
+}
+
+// leavesText is a JSON object of steps and their states, null for none.
+func leavesText(leaves []tasker.StepLeft) *string {
+	if len(leaves) == 0 {
+		return nil
+	}
+	b := []byte{'{'}
+	for i, l := range leaves {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(tasker.AppendString(b, l.Step), ':', '"')
+		b = append(append(b, l.State.String()...), '"')
+	}
+	text := string(append(b, '}'))
+	return &text
+}
+
+// readStored reads which records were stored. They come in the order in which
+// they were sent.
+func readStored(reply pgx.BatchResults, appends []tasker.Append, order []int, answers []tasker.Appended) error {
+	rows, err := reply.Query()
+	if err != nil {
+		return err
+	}
+	var task pgtype.UUID
+	var at time.Time
+	return eachRow(rows, func(r pgx.Rows) error {
+		if err := r.Scan(&task, &at); err != nil {
+			return err
+		}
+		for appends[order[0]].Task != task.Bytes {
+			order = order[1:]
+		}
+		answers[order[0]] = tasker.Appended{Stored: true, At: at}
+		return nil
+	})
+}
+
+// readChanged reads what became of rows, and gives the hints that follow.
+func readChanged(reply pgx.BatchResults, appends []tasker.Append, from []int, answers []tasker.Appended) (hints []tasker.Hint, err error) {
+	rows, err := reply.Query()
+	if err != nil {
+		return nil, err
+	}
+	var n int
+	var at time.Time
+	var released, owned bool
+	err = eachRow(rows, func(r pgx.Rows) error {
+		if err := r.Scan(&n, &at, &released, &owned); err != nil {
+			return err
+		}
+		i := from[n-1]
+		if a := &answers[i]; !a.Stored {
+			*a = tasker.Appended{Stored: true, At: at} // it had no record
+		}
+		answers[i].Released = released
+		hints = appendHints(hints, &appends[i], released, owned)
+		return nil
+	})
+	return hints, err
+}
+
+// appendHints adds the hints that follow from a change of a row.
+func appendHints(hints []tasker.Hint, a *tasker.Append, released, owned bool) []tasker.Hint {
+	if a.Change == tasker.FinishRow || released {
+		hints = append(hints, tasker.Hint{Kind: tasker.HintEnd, Task: a.Task})
+	}
+	switch {
+	case a.Poke && (owned || a.Change == tasker.FinishRow):
+		hints = append(hints, tasker.Hint{Kind: tasker.HintPoke, Task: a.Task})
+	case a.Poke || released && a.WakeIn >= 0:
+		hints = append(hints, tasker.Hint{Kind: tasker.HintWork})
+	}
+	return hints
+}
+
+func readPoked(reply pgx.BatchResults, hints []tasker.Hint) ([]tasker.Hint, error) {
+	rows, err := reply.Query()
+	if err != nil {
+		return nil, err
+	}
+	var parent pgtype.UUID
+	var owned bool
+	err = eachRow(rows, func(r pgx.Rows) error {
+		err := r.Scan(&parent, &owned)
+		hint := tasker.Hint{Kind: tasker.HintWork}
+		if owned {
+			hint = tasker.Hint{Kind: tasker.HintPoke, Task: parent.Bytes}
+		}
+		hints = append(hints, hint)
+		return err
+	})
+	return hints, err
+}

@@ -1,0 +1,151 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+)
+
+// Candidates implements [tasker.Store].
+func (s *Store) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker.Candidates, error) {
+	templates, namespaces, err := s.wanted(ctx, q.Templates)
+	if err != nil {
+		return tasker.Candidates{}, err
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	batch := &pgx.Batch{}
+	batch.Queue(s.sql["in_order"])
+	batch.Queue(s.sql["candidates"], templates, namespaces, q.Tag, q.Limit)
+	batch.Queue(s.sql["next_wake"], templates, q.Tag)
+	answers := s.pool.SendBatch(ctx, batch)
+	defer answers.Close()
+	var found tasker.Candidates
+	if _, err := answers.Exec(); err != nil {
+		return tasker.Candidates{}, s.told("in_order", err)
+	}
+	rows, err := answers.Query()
+	if err == nil {
+		err = eachRow(rows, func(r pgx.Rows) error {
+			var row rowTarget
+			var record recordTarget
+			if err := r.Scan(row.columns(record.columns()...)...); err != nil {
+				return err
+			}
+			return scanLogs(&found.Logs, &row, &record)
+		})
+	}
+	if err != nil {
+		return tasker.Candidates{}, s.told("candidates", err)
+	}
+	var wake *time.Time
+	if err := answers.QueryRow().Scan(&found.Now, &wake); err != nil {
+		return tasker.Candidates{}, s.told("next_wake", err)
+	}
+	if wake != nil {
+		found.NextWake = *wake
+	}
+	for i := range found.Logs {
+		found.Logs[i].Now = found.Now
+	}
+	return found, nil
+}
+
+// wanted gives the numbers and namespaces of templates. One that was never
+// saved has no tasks.
+func (s *Store) wanted(ctx context.Context, keys []tasker.TemplateKey) (templates []int32, namespaces []string, err error) {
+	hashes := make([]string, len(keys))
+	for i, key := range keys {
+		hashes[i] = key.Hash
+	}
+	numbers, err := s.numbers(ctx, hashes)
+	if err != nil && !errors.Is(err, tasker.ErrNoTemplate) {
+		return nil, nil, err
+	}
+	templates, namespaces = []int32{}, []string{}
+	for _, key := range keys {
+		if n, ok := numbers[key.Hash]; ok {
+			templates, namespaces = append(templates, n), append(namespaces, key.Namespace)
+		}
+	}
+	return templates, namespaces, nil
+}
+
+// Beat implements [tasker.Store].
+func (s *Store) Beat(ctx context.Context, b tasker.Beat) (tasker.Pulse, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	renew := "beat"
+	if b.First {
+		renew = "join"
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(s.sql["bury"])
+	batch.Queue(s.sql["free_tasks"])
+	batch.Queue(s.sql["forget_workers"])
+	batch.Queue(s.sql[renew], uuid(b.Worker), b.Lease.Microseconds())
+	batch.Queue(s.sql["owned"], uuid(b.Worker))
+	answers := s.pool.SendBatch(ctx, batch)
+	defer answers.Close()
+	var affected [4]int64
+	for i := range affected {
+		tag, err := answers.Exec()
+		if err != nil {
+			return tasker.Pulse{}, s.told("beat", err)
+		}
+		affected[i] = tag.RowsAffected()
+	}
+	var pulse tasker.Pulse
+	rows, err := answers.Query()
+	if err == nil {
+		err = eachRow(rows, func(r pgx.Rows) error { return scanOwned(r, &pulse) })
+	}
+	if err == nil {
+		err = answers.Close()
+	}
+	if err != nil {
+		return tasker.Pulse{}, s.told("owned", err)
+	}
+	if freed := affected[1]; freed > 0 {
+		s.ears.tell(tasker.Hint{Kind: tasker.HintWork})
+	}
+	if renewed := affected[3]; renewed == 0 {
+		return tasker.Pulse{}, fmt.Errorf("worker %s: %w", b.Worker, tasker.ErrWorkerDead)
+	}
+	return pulse, nil
+}
+
+func scanOwned(rows pgx.Rows, pulse *tasker.Pulse) error {
+	var task pgtype.UUID
+	var poke int64
+	var now *time.Time
+	if err := rows.Scan(&task, &poke, &now); err != nil {
+		return err
+	}
+	if now != nil {
+		pulse.Now = *now
+		return nil
+	}
+	pulse.Owned = append(pulse.Owned, tasker.Owned{Task: task.Bytes, Poke: poke})
+	return nil
+}
+
+// Leave implements [tasker.Store].
+func (s *Store) Leave(ctx context.Context, worker tasker.ID) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	batch := &pgx.Batch{}
+	batch.Queue(s.sql["leave"], uuid(worker))
+	batch.Queue(s.sql["free_tasks"])
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return s.told("leave", err)
+	}
+	s.ears.tell(tasker.Hint{Kind: tasker.HintWork})
+	return nil
+}

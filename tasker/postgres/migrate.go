@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// migrate brings a schema up to date, all in one transaction. The lock on it
+// ends with the transaction, so it cannot be left behind, not even behind a
+// proxy. Many processes may do this at once: one does the work.
+func migrate(ctx context.Context, pool *pgxpool.Pool, schema string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	files := read(migrationFiles, "migrations", schema)
+	steps := slices.Sorted(func(yield func(string) bool) {
+		for name := range files {
+			if !yield(name) {
+				return
+			}
+		}
+	})
+	newest := numberOf(steps[len(steps)-1])
+	if at, err := versionOf(ctx, pool, schema); err != nil || at == newest {
+		return err
+	}
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended('tasker:' || $1::text, 0))", schema); err != nil {
+			return err
+		}
+		at, err := versionOf(ctx, tx, schema)
+		if err != nil {
+			return err
+		}
+		if at > newest {
+			return fmt.Errorf("it is at version %d, and this program knows %d at most; use the newer program", at, newest)
+		}
+		for _, name := range steps {
+			if numberOf(name) <= at {
+				continue
+			}
+			if err := apply(ctx, tx, schema, name, files[name]); err != nil {
+				return fmt.Errorf("migration %s: %w", name, err)
+			}
+		}
+		return nil
+	})
+}
+
+func numberOf(name string) int {
+	digits, _, _ := strings.Cut(name, "_")
+	n, _ := strconv.Atoi(digits) // embedded, and a test holds them to the form
+	return n
+}
+
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// versionOf is the number of the last migration that was applied, 0 for none.
+func versionOf(ctx context.Context, db querier, schema string) (int, error) {
+	table := pgx.Identifier{schema, "migrations"}.Sanitize()
+	var there bool
+	if err := db.QueryRow(ctx, "select to_regclass($1::text) is not null", table).Scan(&there); err != nil || !there {
+		return 0, err
+	}
+	var version int
+	err := db.QueryRow(ctx, "select coalesce(max(version), 0) from "+table).Scan(&version)
+	return version, err
+}
+
+// apply runs one migration. A schema that is there is not made again: that
+// would want a right that the schema's owner need not have.
+func apply(ctx context.Context, tx pgx.Tx, schema, name, text string) error {
+	quoted := pgx.Identifier{schema}.Sanitize()
+	var there bool
+	if err := tx.QueryRow(ctx, "select to_regnamespace($1::text) is not null", quoted).Scan(&there); err != nil {
+		return err
+	}
+	if !there {
+		if _, err := tx.Exec(ctx, "create schema "+quoted); err != nil {
+			return hint(err)
+		}
+	}
+	_, err := tx.Exec(ctx, "create table if not exists "+quoted+".migrations (version int primary key, name text not null, applied_at timestamptz not null default clock_timestamp())")
+	if err != nil {
+		return err
+	}
+	// The simple protocol takes many statements at once.
+	if _, err := tx.Conn().PgConn().Exec(ctx, text).ReadAll(); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "insert into "+quoted+".migrations (version, name) values ($1::int, $2::text)", numberOf(name), name)
+	return err
+}
+
+// hint says what to do when the right to make a schema is missing.
+func hint(err error) error {
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) && answer.Code == "42501" {
+		return fmt.Errorf("%w; make the schema as somebody who may, and give it to this user", err)
+	}
+	return err
+}

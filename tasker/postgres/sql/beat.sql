@@ -1,0 +1,3 @@
+update tasker.workers
+   set expires_at = clock_timestamp() + $2::bigint * interval '1 microsecond'
+ where id = $1::uuid and not dead

@@ -1,0 +1,1 @@
+update tasker.workers set dead = true where id = $1::uuid

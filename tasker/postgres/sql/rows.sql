@@ -1,0 +1,4 @@
+-- A list of tasks; the conditions and the order follow.
+select {row}
+  from tasker.tasks t
+  join tasker.templates template on template.id = t.template
