@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -41,12 +42,6 @@ type entry struct {
 }
 
 type identity struct{ namespace, name, key string }
-
-type worker struct {
-	id    tasker.ID
-	until time.Time
-	owned map[tasker.ID]*entry
-}
 
 // New makes an empty store.
 func New() *Store {
@@ -306,17 +301,32 @@ func (s *Store) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var rows []tasker.Row
-	for _, e := range s.tasks {
+	for e := range s.those(f.IDs) {
 		if matches(&e.row, &f) {
 			rows = append(rows, e.row)
 		}
 	}
 	slices.SortFunc(rows, func(a, b tasker.Row) int { return bytes.Compare(b.ID[:], a.ID[:]) })
+	rows = slices.CompactFunc(rows, func(a, b tasker.Row) bool { return a.ID == b.ID }) // an id may have been asked for twice
 	limit := 100
 	if f.Limit > 0 {
 		limit = min(f.Limit, 1000)
 	}
 	return rows[:min(limit, len(rows))], nil
+}
+
+// those gives the tasks with these ids, or all.
+func (s *Store) those(ids []tasker.ID) iter.Seq[*entry] {
+	if len(ids) == 0 {
+		return maps.Values(s.tasks)
+	}
+	return func(yield func(*entry) bool) {
+		for i, id := range ids {
+			if e := s.tasks[id]; e != nil && !slices.Contains(ids[:i], id) && !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 func matches(r *tasker.Row, f *tasker.Filter) bool {
@@ -325,84 +335,8 @@ func matches(r *tasker.Row, f *tasker.Filter) bool {
 		(f.Tag == "" || f.Tag == r.Tag) &&
 		(f.Parent.IsZero() || f.Parent == r.Parent) &&
 		(f.InputHash == "" || f.InputHash == r.InputHash) &&
-		(len(f.IDs) == 0 || slices.Contains(f.IDs, r.ID)) &&
 		(f.Before.IsZero() || bytes.Compare(r.ID[:], f.Before[:]) < 0) &&
 		(len(f.States) == 0 || slices.Contains(f.States, r.State))
-}
-
-// Beat implements [tasker.Store].
-func (s *Store) Beat(ctx context.Context, b tasker.Beat) (tasker.Pulse, error) {
-	if err := ctx.Err(); err != nil {
-		return tasker.Pulse{}, err
-	}
-	s.mu.Lock()
-	now := time.Now()
-	freed := s.bury(now)
-	w := s.workers[b.Worker]
-	if _, dead := s.graves[b.Worker]; dead || w == nil && !b.First {
-		s.mu.Unlock()
-		return tasker.Pulse{}, fmt.Errorf("worker %s: %w", b.Worker, tasker.ErrWorkerDead)
-	}
-	if w == nil {
-		w = &worker{id: b.Worker, owned: map[tasker.ID]*entry{}}
-		s.workers[b.Worker] = w
-	}
-	w.until = now.Add(b.Lease)
-	pulse := tasker.Pulse{Now: now, Owned: make([]tasker.Owned, 0, len(w.owned))}
-	for id, e := range w.owned {
-		pulse.Owned = append(pulse.Owned, tasker.Owned{Task: id, Poke: e.row.Poke})
-	}
-	slices.SortFunc(pulse.Owned, func(a, b tasker.Owned) int { return bytes.Compare(a.Task[:], b.Task[:]) })
-	s.mu.Unlock()
-	if freed {
-		s.hintAll([]tasker.Hint{{Kind: tasker.HintWork}})
-	}
-	return pulse, nil
-}
-
-// Leave implements [tasker.Store].
-func (s *Store) Leave(ctx context.Context, id tasker.ID) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	freed := s.release(s.workers[id], time.Now())
-	s.mu.Unlock()
-	if freed {
-		s.hintAll([]tasker.Hint{{Kind: tasker.HintWork}})
-	}
-	return nil
-}
-
-// graveTime is how long the dead are remembered, so that an id is not taken
-// for a new worker's by a first beat that was late.
-const graveTime = time.Hour
-
-// bury declares the workers dead whose lease is over. Death is final: a late
-// beat finds no worker.
-func (s *Store) bury(now time.Time) (freed bool) {
-	maps.DeleteFunc(s.graves, func(_ tasker.ID, until time.Time) bool { return !now.Before(until) })
-	for _, w := range s.workers {
-		if !now.Before(w.until) {
-			freed = s.release(w, now) || freed
-		}
-	}
-	return freed
-}
-
-// release lets others claim what a worker owned.
-func (s *Store) release(w *worker, now time.Time) (freed bool) {
-	if w == nil {
-		return false
-	}
-	for _, e := range w.owned {
-		e.owned, e.row.Owner, e.row.WakeAt = nil, tasker.ID{}, now
-		s.enqueue(e, now)
-		freed = true
-	}
-	delete(s.workers, w.id)
-	s.graves[w.id] = now.Add(graveTime)
-	return freed
 }
 
 // Listen implements [tasker.Store].

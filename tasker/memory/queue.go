@@ -18,15 +18,21 @@ type queueKey struct {
 	tag      string
 }
 
-// queue is a heap of what wants work now, the most urgent first: by priority,
-// then by age. What is claimed meanwhile is passed over when it comes up.
-type queue []*entry
+// queue is what waits for the same workers.
+type queue struct {
+	ready    ready
+	sleeping sleepers
+}
 
-func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return moreUrgent(q[i], q[j]) }
-func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)        { *q = append(*q, x.(*entry)) }
-func (q *queue) Pop() any          { return popLast((*[]*entry)(q)) }
+// ready is a heap of what wants work now, the most urgent first: by priority,
+// then by age. What is claimed meanwhile is passed over when it comes up.
+type ready []*entry
+
+func (r ready) Len() int           { return len(r) }
+func (r ready) Less(i, j int) bool { return moreUrgent(r[i], r[j]) }
+func (r ready) Swap(i, j int)      { r[i], r[j] = r[j], r[i] }
+func (r *ready) Push(x any)        { *r = append(*r, x.(*entry)) }
+func (r *ready) Pop() any          { return popLast((*[]*entry)(r)) }
 
 func moreUrgent(a, b *entry) bool {
 	if a.row.Priority != b.row.Priority {
@@ -35,7 +41,8 @@ func moreUrgent(a, b *entry) bool {
 	return bytes.Compare(a.row.ID[:], b.row.ID[:]) < 0
 }
 
-// sleepers is a heap of what will want work later, the earliest first.
+// sleepers is a heap of what will want work later, the earliest first. It has
+// nothing else, so that its first one tells the next wake.
 type sleepers []*entry
 
 func (s sleepers) Len() int           { return len(s) }
@@ -63,28 +70,36 @@ func popLast(entries *[]*entry) *entry {
 	return e
 }
 
-// enqueue notes that a task wants work at its WakeAt.
-func (s *Store) enqueue(e *entry, now time.Time) {
-	if e.row.WakeAt.After(now) {
-		e.until = e.row.WakeAt
-		if e.asleep > 0 {
-			heap.Fix(&s.sleeping, e.asleep-1)
-		} else {
-			heap.Push(&s.sleeping, e)
-		}
-		return
-	}
-	if e.queued {
-		return
-	}
+// queueOf is the queue that a task belongs to.
+func (s *Store) queueOf(e *entry) *queue {
 	key := queueKey{tasker.TemplateKey{Namespace: e.row.Namespace, Hash: e.row.Hash}, e.row.Tag}
 	q := s.queues[key]
 	if q == nil {
 		q = &queue{}
 		s.queues[key] = q
 	}
-	e.queued = true
-	heap.Push(q, e)
+	return q
+}
+
+// enqueue notes that a task wants work at its WakeAt.
+func (s *Store) enqueue(e *entry, now time.Time) {
+	s.rouse(e)
+	q := s.queueOf(e)
+	switch {
+	case e.row.WakeAt.After(now):
+		e.until = e.row.WakeAt
+		heap.Push(&q.sleeping, e)
+	case !e.queued:
+		e.queued = true
+		heap.Push(&q.ready, e)
+	}
+}
+
+// rouse takes a task from the sleepers, if it is among them.
+func (s *Store) rouse(e *entry) {
+	if e.asleep > 0 {
+		heap.Remove(&s.queueOf(e).sleeping, e.asleep-1)
+	}
 }
 
 // wantsWork says that a task may be claimed at now.
@@ -101,10 +116,17 @@ func (s *Store) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	s.wake(now)
 	found := tasker.Candidates{Now: now}
 	var given []*entry
 	namespaces := s.namespacesFor(&q)
+	for _, n := range namespaces {
+		for _, q := range n.queues {
+			s.wake(q, now)
+			if wake := q.nextWake(); !wake.IsZero() && (found.NextWake.IsZero() || wake.Before(found.NextWake)) {
+				found.NextWake = wake
+			}
+		}
+	}
 	for len(namespaces) > 0 && len(given) < q.Limit {
 		s.turn++
 		n := s.turn % len(namespaces)
@@ -119,19 +141,21 @@ func (s *Store) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker
 	for _, e := range given {
 		s.enqueue(e, now)
 	}
-	if len(s.sleeping) > 0 {
-		found.NextWake = s.sleeping[0].until
-	}
 	return found, nil
 }
 
-// wake moves what has slept long enough to its queue.
-func (s *Store) wake(now time.Time) {
-	for len(s.sleeping) > 0 && !s.sleeping[0].until.After(now) {
-		if e := heap.Pop(&s.sleeping).(*entry); e.wantsWork(now) {
-			s.enqueue(e, now)
-		}
+// wake moves what has slept long enough to the ready.
+func (s *Store) wake(q *queue, now time.Time) {
+	for len(q.sleeping) > 0 && !q.sleeping[0].until.After(now) {
+		s.enqueue(q.sleeping[0], now)
 	}
+}
+
+func (q *queue) nextWake() time.Time {
+	if len(q.sleeping) == 0 {
+		return time.Time{}
+	}
+	return q.sleeping[0].until
 }
 
 type namespace struct {
@@ -144,7 +168,7 @@ type namespace struct {
 func (s *Store) namespacesFor(q *tasker.CandidateQuery) []namespace {
 	var found []namespace
 	for key, queue := range s.queues {
-		if len(*queue) == 0 {
+		if len(queue.ready)+len(queue.sleeping) == 0 {
 			delete(s.queues, key)
 			continue
 		}
@@ -166,14 +190,14 @@ func popUrgent(queues []*queue, now time.Time) *entry {
 	for {
 		var best *queue
 		for _, q := range queues {
-			if len(*q) > 0 && (best == nil || moreUrgent((*q)[0], (*best)[0])) {
+			if len(q.ready) > 0 && (best == nil || moreUrgent(q.ready[0], best.ready[0])) {
 				best = q
 			}
 		}
 		if best == nil {
 			return nil
 		}
-		e := heap.Pop(best).(*entry)
+		e := heap.Pop(&best.ready).(*entry)
 		e.queued = false
 		if e.wantsWork(now) {
 			return e
