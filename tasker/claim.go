@@ -91,13 +91,7 @@ func (w *worker) take(log *Log, owned bool) error {
 	if !owned {
 		w.record(h, Event{Kind: Claimed, Worker: w.id})
 	}
-	for i := range t.Steps {
-		if t.Steps[i].State == StepInProgress {
-			for _, e := range t.lost(i) {
-				w.record(h, e)
-			}
-		}
-	}
+	w.loseOrphans(h)
 	w.advance(h)
 	w.mark(h)
 	return nil
@@ -189,7 +183,12 @@ func (w *worker) rebuild(h *held, task *Task, log *Log, f *flight, stored bool) 
 		}
 	}
 	for _, e := range outcomes {
-		if i, ok := task.template.Graph().Index[e.Step]; ok && task.runs(i, e.Attempt) && (e.Kind == Completed || e.Kind == Retrying || e.Kind == Failed) {
+		i, ok := task.template.Graph().Index[e.Step]
+		switch {
+		case !ok || !task.runs(i, e.Attempt):
+		case f != nil && f.transacts(i):
+			w.record(h, Event{Kind: Withdrawn, Step: e.Step, Attempt: e.Attempt}) // it was rolled back
+		case e.Kind == Completed || e.Kind == Retrying || e.Kind == Failed:
 			w.record(h, e)
 		}
 	}
@@ -204,8 +203,22 @@ func (w *worker) rebuild(h *held, task *Task, log *Log, f *flight, stored bool) 
 			w.launch(r)
 		}
 	}
+	w.loseOrphans(h)
 	w.advance(h)
+	w.takeOffers(h)
 	w.mark(h)
+}
+
+// loseOrphans records as lost what was started under this worker's name and
+// does not run here: the start was stored after all, when it was given up.
+func (w *worker) loseOrphans(h *held) {
+	for i := range h.task.Steps {
+		if h.task.Steps[i].State == StepInProgress && h.runs[i] == nil {
+			for _, e := range h.task.lost(i) {
+				w.record(h, e)
+			}
+		}
+	}
 }
 
 // runs says whether that attempt of step i was started and has no outcome.

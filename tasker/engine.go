@@ -140,6 +140,7 @@ func (e *Engine) load() error {
 	for _, t := range e.config.Templates {
 		p, found := newPlan(t.In(e.config.Environment), e.config.Handlers)
 		problems = append(problems, found...)
+		problems = append(problems, e.checkTransactions(p)...)
 		key := planKey{t.Hash(), e.config.Environment}
 		if other := e.named(t.Namespace, t.Name, t.Version); other != nil && other.template.Hash() != t.Hash() {
 			problems = append(problems, template.Problem{File: t.File(), Message: fmt.Sprintf("%s is there twice, the other in %s", t, other.template.File())})
@@ -155,6 +156,21 @@ func (e *Engine) load() error {
 		return problems
 	}
 	return nil
+}
+
+// checkTransactions holds transactional handlers to a store that has
+// transactions.
+func (e *Engine) checkTransactions(p *plan) (problems template.Problems) {
+	_, offered := e.store.(Transactor)
+	for i, b := range p.steps {
+		if b != nil && b.handler.transactional && !offered {
+			problems = append(problems, template.Problem{
+				File: p.template.File(), Key: p.template.String() + ", step " + p.template.Steps[i].Name,
+				Message: fmt.Sprintf("%s works in the transaction that records it, and the store %T has none; use a store such as tasker/postgres", p.template.Steps[i].Handler.Callable, e.store),
+			})
+		}
+	}
+	return problems
 }
 
 // named finds a template by its name, the newest when version is "".

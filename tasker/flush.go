@@ -26,9 +26,9 @@ func (w *worker) flush() {
 		switch {
 		case w.held[h.row.ID] != h:
 			h.dirty = false
-		case h.stale || h.loading || len(batch) == maxFlush || size > maxFlushBytes:
+		case h.stale || h.loading || h.flight != nil || len(batch) == maxFlush || size > maxFlushBytes:
 			waiting = append(waiting, h)
-			if h.stale {
+			if h.stale && h.flight == nil {
 				w.load(h)
 			}
 		default:
@@ -93,12 +93,14 @@ func sizeOf(events []Event) int {
 func (w *worker) send(batch []*held, appends []Append, until time.Time) {
 	ctx, cancel := context.WithDeadline(context.Background(), until)
 	defer cancel()
+	unclear := false
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		answers, err := w.store.Append(ctx, appends)
 		if err == nil || ctx.Err() != nil {
-			w.do(func() { w.flushed(batch, answers, err) })
+			w.do(func() { w.flushed(batch, answers, unclear, err) })
 			return
 		}
+		unclear = true
 		w.engine.log.Warn("tasker: the store did not take a batch of records; it is sent again", "records", len(appends), "error", err)
 		select {
 		case <-time.After(pause):
@@ -107,8 +109,10 @@ func (w *worker) send(batch []*held, appends []Append, until time.Time) {
 	}
 }
 
-// flushed takes the store's answers.
-func (w *worker) flushed(batch []*held, answers []Appended, err error) {
+// flushed takes the store's answers. A refused record may be there all the
+// same, from a sending whose answer was unclear. Without one, a refused claim
+// means that somebody else was quicker, which needs no look.
+func (w *worker) flushed(batch []*held, answers []Appended, unclear bool, err error) {
 	w.flushing = false
 	for i, h := range batch {
 		if w.held[h.row.ID] != h || h.flight == nil {
@@ -116,6 +120,8 @@ func (w *worker) flushed(batch []*held, answers []Appended, err error) {
 		}
 		switch {
 		case err != nil:
+			w.forget(h, ErrLeaseLost)
+		case !answers[i].Stored && !h.owned && !unclear:
 			w.forget(h, ErrLeaseLost)
 		case !answers[i].Stored:
 			w.load(h)
@@ -153,7 +159,10 @@ func (w *worker) stored(h *held, at time.Time, released bool) {
 	}
 	if h.stale {
 		w.load(h)
-	} else if len(h.pending) > 0 || h.atRest(w) {
+		return
+	}
+	w.takeOffers(h)
+	if len(h.pending) > 0 || h.atRest(w) {
 		w.mark(h)
 	}
 }
@@ -194,6 +203,7 @@ func (w *worker) forget(h *held, cause error) {
 		delete(h.runs, step)
 	}
 	h.pending, h.starting, h.flight = nil, nil, nil
+	h.refuseOffers()
 }
 
 func (w *worker) observe(h *held, r Record, at time.Time) {

@@ -27,6 +27,7 @@ type held struct {
 	wake     time.Time    // by our clock; zero for never
 	bytes    int          // counted in worker.bytes
 	at       [slots]int   // positions in heaps
+	offers   []offer      // transactions that wait for the flight before theirs
 
 	parts func() map[string]json.RawMessage // of the context, by key
 }
@@ -35,7 +36,11 @@ type held struct {
 type flight struct {
 	append   Append
 	starting []*run
+	transact *run // the run in whose transaction it is stored; nil for a flush
 }
+
+// transacts says whether the flight belongs to a transaction of step i.
+func (f *flight) transacts(i int) bool { return f.transact != nil && f.transact.step == i }
 
 func newHeld(p *plan, t *Task, log *Log) *held {
 	h := &held{row: log.Row, task: t, plan: p, seq: int64(len(log.Records)), poke: log.Row.Poke, runs: map[int]*run{}}
@@ -194,23 +199,30 @@ func (w *worker) settle(o *outcome) {
 		return // recorded as timed out, or the task was lost or cancelled
 	}
 	delete(h.runs, r.step)
-	switch {
-	case w.held[h.row.ID] != h:
+	if w.held[h.row.ID] != h {
 		return
-	case o.err == nil && h.task.bytes+len(o.result)+len(o.metadata) > MaxTaskBytes:
-		o.err = Permanent(CodeResultTooLarge, "with this result the task is larger than %d bytes; store it elsewhere and hand on where it is", MaxTaskBytes)
-		fallthrough
-	default:
-		for _, e := range w.events(h, o) {
-			w.record(h, e)
-		}
+	}
+	if o.err == nil && !h.hasRoomFor(o) {
+		o.err = tooLarge
+	}
+	for _, e := range w.events(h, o) {
+		w.record(h, e)
 	}
 	w.advance(h)
 }
 
+func (h *held) hasRoomFor(o *outcome) bool {
+	return h.task.bytes+len(o.result)+len(o.metadata) <= MaxTaskBytes
+}
+
+var tooLarge = Permanent(CodeResultTooLarge, "with this result the task is larger than %d bytes; store it elsewhere and hand on where it is", MaxTaskBytes)
+
 // events is what is recorded of an outcome.
 func (w *worker) events(h *held, o *outcome) []Event {
 	step := o.run.step
+	if o.withdrawn {
+		return []Event{{Kind: Withdrawn, Step: h.task.Steps[step].Name, Attempt: o.run.attempt}}
+	}
 	if o.err == nil {
 		return []Event{{Kind: Completed, Step: h.task.Steps[step].Name, Attempt: o.run.attempt, Result: o.result, Metadata: o.metadata}}
 	}

@@ -41,12 +41,17 @@ type outcome struct {
 	result   json.RawMessage
 	metadata json.RawMessage
 	err      *Error
+
+	withdrawn bool // nothing is left of it: the handler has not run, or was rolled back
 }
 
 // begin starts the handler in a goroutine of its own: one that has ended its
 // last run, since its stack has grown to what handlers need, or a new one.
 func (w *worker) begin(r *run) {
 	r.ctx, r.cancel = context.WithCancelCause(WithAttempt(context.Background(), r.about))
+	if r.transactional() {
+		w.boundTransaction(r)
+	}
 	if r.timeout > 0 {
 		r.deadline = w.now.Add(r.timeout)
 	}
@@ -76,13 +81,11 @@ func (w *worker) execute(r *run) {
 		r.cancel(nil)
 		w.post(o)
 	}()
-	ctx := r.ctx
-	if r.timeout > 0 {
-		limited, stop := context.WithTimeout(ctx, r.timeout)
-		defer stop()
-		ctx = limited
+	if r.transactional() {
+		w.transact(r, &o)
+		return
 	}
-	o.result, o.err = attempt(ctx, r)
+	o.result, o.err = attempt(r.ctx, r)
 }
 
 var exited = Permanent(CodeExit, "the handler ended its goroutine; runtime.Goexit and t.FailNow do that")
@@ -97,7 +100,13 @@ func (w *worker) runner(r *run) Runner {
 	return runner
 }
 
+// attempt runs the handler within its time.
 func attempt(ctx context.Context, r *run) (json.RawMessage, *Error) {
+	if r.timeout > 0 {
+		limited, stop := context.WithTimeout(ctx, r.timeout)
+		defer stop()
+		ctx = limited
+	}
 	result, err := r.runner(ctx)
 	var raw json.RawMessage
 	if err == nil {
