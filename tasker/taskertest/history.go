@@ -1,0 +1,69 @@
+package taskertest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+)
+
+// History is a task's log as a table: a line for each event, with the time
+// since the task was submitted. Events of one record, which were stored
+// together, share its number.
+func History(records []tasker.Record) string {
+	width := 0
+	for _, r := range records {
+		for i := range r.Events {
+			width = max(width, len(r.Events[i].Step))
+		}
+	}
+	var b strings.Builder
+	for _, r := range records {
+		number, at := fmt.Sprintf("#%d", r.Seq), r.At.Sub(records[0].At).Round(100*time.Microsecond).String()
+		for i := range r.Events {
+			line := fmt.Sprintf("%5s %9s  %-*s  %s", number, at, width, r.Events[i].Step, tell(&r.Events[i]))
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+			number, at = "", ""
+		}
+	}
+	return b.String()
+}
+
+// tell puts an event into words.
+func tell(e *tasker.Event) string {
+	switch e.Kind {
+	case tasker.Submitted:
+		return "submitted with " + short(string(e.Context))
+	case tasker.Claimed:
+		return "claimed by worker " + e.Worker.String()
+	case tasker.Expired:
+		return "is past its time"
+	case tasker.Cancelled:
+		return strings.TrimSuffix(fmt.Sprintf("cancelled by %s: %s", e.Actor, e.Reason), ": ")
+	case tasker.Finished:
+		return "ends: " + e.TaskState.String()
+	case tasker.Started:
+		return fmt.Sprintf("attempt %d", e.Attempt)
+	case tasker.Completed:
+		return fmt.Sprintf("attempt %d succeeds with %s", e.Attempt, short(string(e.Result)))
+	case tasker.Retrying:
+		return fmt.Sprintf("attempt %d fails, the next in %v: %s", e.Attempt, e.Delay.Round(time.Millisecond), short(e.Error.Error()))
+	case tasker.Failed:
+		return fmt.Sprintf("attempt %d fails for good: %s", e.Attempt, short(e.Error.Error()))
+	case tasker.Lost:
+		return fmt.Sprintf("attempt %d is lost with its worker", e.Attempt)
+	default:
+		return fmt.Sprintf("attempt %d: %s", e.Attempt, e.Kind)
+	}
+}
+
+// short keeps a line a line.
+func short(s string) string {
+	const limit = 100
+	r := []rune(strings.Join(strings.Fields(s), " "))
+	if len(r) > limit {
+		return string(r[:limit]) + " …"
+	}
+	return string(r)
+}
