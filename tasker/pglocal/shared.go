@@ -113,7 +113,11 @@ func (s *shared) run(ctx context.Context) error {
 			return false
 		}
 	}
-	return awaitAnswer(ctx, s.socket, gone, log.Name())
+	if err := awaitAnswer(ctx, s.socket, gone, log.Name()); err != nil {
+		_ = server.Process.Signal(os.Interrupt) // nobody will use it
+		return err
+	}
+	return nil
 }
 
 // alive says whether the server runs. One that a killed process has just
