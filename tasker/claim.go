@@ -68,6 +68,19 @@ func (w *worker) found(c *Candidates, err error, limit int) {
 	}
 }
 
+// handed takes tasks that were submitted through this engine, if the worker
+// has nothing else to do: otherwise they wait for their turn in the store.
+func (w *worker) handed(logs []Log) {
+	for i := range logs {
+		if w.stopping || !w.joined || w.used+w.queued >= w.config.Concurrency {
+			return
+		}
+		if err := w.take(&logs[i], false); err != nil {
+			w.engine.log.Error("tasker: a task cannot be claimed", "error", err)
+		}
+	}
+}
+
 // take begins to hold a task. What another worker had started and not
 // finished is lost.
 func (w *worker) take(log *Log, owned bool) error {

@@ -59,6 +59,7 @@ func (w *worker) appendFor(h *held) (Append, bool) {
 	switch {
 	case h.task.State.Final():
 		a.Change, a.State = FinishRow, h.task.State
+		w.engine.waiters.expect(h.row.ID)
 	case h.atRest(w):
 		a.Change, a.State, a.IfPoke = ReleaseRow, h.task.State, h.poke
 		if len(h.todo) > 0 {
@@ -202,6 +203,7 @@ func (w *worker) forget(h *held, cause error) {
 		}
 		delete(h.runs, step)
 	}
+	w.engine.waiters.ended(h.row.ID, nil) // unless they were told
 	h.pending, h.starting, h.flight = nil, nil, nil
 	h.refuseOffers()
 }
@@ -219,8 +221,10 @@ func (w *worker) observe(h *held, r Record, at time.Time) {
 	w.config.Observe(h.row, r)
 }
 
-// ended tells the task handler that its task has ended.
+// ended tells those who wait for it, and the task handler, that a task has
+// ended.
 func (w *worker) ended(h *held) {
+	w.engine.waiters.ended(h.row.ID, h.task)
 	if h.plan.submit == nil || h.plan.submit.handler.finish == nil {
 		return
 	}

@@ -80,6 +80,7 @@ func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]Submissio
 	if err != nil {
 		return nil, fmt.Errorf("submit: %w", err)
 	}
+	e.handOver(tasks, rows)
 	submissions := make([]Submission, len(rows))
 	for i := range rows {
 		wanted := &tasks[i].Row
@@ -94,6 +95,29 @@ func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]Submissio
 		}
 	}
 	return submissions, nil
+}
+
+// handOver tells this engine's own worker of new tasks, so that an idle one
+// need not ask the store for what was just in hand. Tasks of an open
+// transaction are not there yet; the store tells when they are.
+func (e *Engine) handOver(tasks []NewTask, rows []Row) {
+	e.mu.Lock()
+	w := e.worker
+	e.mu.Unlock()
+	if w == nil {
+		return
+	}
+	var logs []Log
+	for i := range rows {
+		row := &rows[i]
+		if row.ID != tasks[i].Row.ID || w.config.Tag != "" && w.config.Tag != row.Tag {
+			continue
+		}
+		record := tasks[i].Record
+		record.Seq, record.At = 1, row.CreatedAt
+		logs = append(logs, Log{Row: *row, Records: []Record{record}, Now: row.CreatedAt})
+	}
+	w.do(func() { w.handed(logs) })
 }
 
 // prepare makes the row and the first record of a task.

@@ -11,7 +11,7 @@ import (
 // Wait returns when a task has ended, or has come to rest in a state that it
 // does not leave by itself: blocked_by_failures, or waiting.
 func (e *Engine) Wait(ctx context.Context, id ID) (*Task, error) {
-	changed, stop := e.waiters.add(e.store, id)
+	bell, stop := e.waiters.add(e.store, id)
 	defer stop()
 	tick := time.NewTicker(e.config.Poll)
 	defer tick.Stop()
@@ -27,7 +27,10 @@ func (e *Engine) Wait(ctx context.Context, id ID) (*Task, error) {
 			return e.Task(ctx, id)
 		}
 		select {
-		case <-changed:
+		case ended := <-bell:
+			if ended != nil {
+				return ended, nil
+			}
 		case <-tick.C:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
@@ -39,26 +42,31 @@ func (e *Engine) Wait(ctx context.Context, id ID) (*Task, error) {
 // store, which is there as long as somebody waits.
 type waiters struct {
 	mu   sync.Mutex
-	by   map[ID][]chan struct{}
+	by   map[ID][]bell
+	own  map[ID]bool // this engine is about to end these, and will tell with the task
 	deaf func()
 }
 
-// add gives a channel that is sent to when the task may have ended.
-func (ws *waiters) add(store Store, id ID) (changed <-chan struct{}, stop func()) {
-	c := make(chan struct{}, 1)
+// bell rings when a task may have ended. With the task when it is known to
+// have: this process ended it.
+type bell chan *Task
+
+// add gives a bell for a task.
+func (ws *waiters) add(store Store, id ID) (rings bell, stop func()) {
+	c := make(bell, 1)
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	if len(ws.by) == 0 {
-		ws.by = map[ID][]chan struct{}{}
+		ws.by, ws.own = map[ID][]bell{}, map[ID]bool{}
 		ws.deaf = store.Listen(ws.hear)
 	}
 	ws.by[id] = append(ws.by[id], c)
 	return c, func() { ws.drop(id, c) }
 }
 
-func (ws *waiters) drop(id ID, c chan struct{}) {
+func (ws *waiters) drop(id ID, c bell) {
 	ws.mu.Lock()
-	ws.by[id] = slices.DeleteFunc(ws.by[id], func(other chan struct{}) bool { return other == c })
+	ws.by[id] = slices.DeleteFunc(ws.by[id], func(other bell) bool { return other == c })
 	if len(ws.by[id]) == 0 {
 		delete(ws.by, id)
 	}
@@ -77,19 +85,39 @@ func (ws *waiters) hear(h Hint) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	if !h.Task.IsZero() {
-		ring(ws.by[h.Task])
+		if !ws.own[h.Task] {
+			ring(ws.by[h.Task], nil)
+		}
 		return
 	}
 	for _, all := range ws.by {
-		ring(all)
+		ring(all, nil)
 	}
 }
 
-func ring(bells []chan struct{}) {
-	for _, c := range bells {
+// expect says that this engine is about to store a task's end.
+func (ws *waiters) expect(id ID) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if len(ws.by[id]) > 0 {
+		ws.own[id] = true
+	}
+}
+
+// ended tells those who wait for a task how it has ended, or, with nil, that
+// they have to look.
+func (ws *waiters) ended(id ID, t *Task) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	delete(ws.own, id)
+	ring(ws.by[id], t)
+}
+
+func ring(bells []bell, t *Task) {
+	for _, b := range bells {
 		select {
-		case c <- struct{}{}:
-		default:
+		case b <- t:
+		default: // it has rung already, and whoever waits will look
 		}
 	}
 }

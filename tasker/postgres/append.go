@@ -81,11 +81,10 @@ func (s *Store) appendAll(ctx context.Context, db database, appends []tasker.App
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return slices.Compare(appends[a].Task[:], appends[b].Task[:]) })
-	var r recordColumns
+	r := recordsOf(appends, order)
 	var c, ends changeColumns
 	for _, i := range order {
 		a := &appends[i]
-		r.add(a)
 		if a.Change != tasker.KeepRow || a.Poke {
 			c.add(a, i)
 		}
@@ -121,7 +120,7 @@ func (s *Store) appendAll(ctx context.Context, db database, appends []tasker.App
 func (s *Store) appendOne(ctx context.Context, db database, a *tasker.Append) (answer tasker.Appended, err error) {
 	r := &a.Record
 	err = db.QueryRow(ctx, s.sql["append_one"], uuid(a.Task), a.After, uuid(r.ID), uuid(r.Writer),
-		string(tasker.AppendEvents(nil, r.Events)), leavesText(r.Leaves)).Scan(&answer.At)
+		string(tasker.AppendEvents(nil, r.Events)), string(appendLeaves(nil, r.Leaves))).Scan(&answer.At)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return answer, nil
 	}
@@ -133,19 +132,39 @@ func (s *Store) appendOne(ctx context.Context, db database, a *tasker.Append) (a
 type recordColumns struct {
 	tasks, ids, writers []pgtype.UUID
 	afters              []int32
-	events, leaves      []*string
+	events, leaves      []string
 	changes             []int16
 }
 
-// add takes an append that has a record.
-func (r *recordColumns) add(a *tasker.Append) {
-	if len(a.Record.Events) == 0 {
-		return
+// recordsOf gives the records of appends in an order. Their texts are parts of
+// one large one, since this is done for every step.
+func recordsOf(appends []tasker.Append, order []int) *recordColumns {
+	n := len(appends)
+	r := &recordColumns{
+		tasks: make([]pgtype.UUID, 0, n), ids: make([]pgtype.UUID, 0, n), writers: make([]pgtype.UUID, 0, n),
+		afters: make([]int32, 0, n), events: make([]string, n), leaves: make([]string, n), changes: make([]int16, 0, n),
 	}
-	events := string(tasker.AppendEvents(nil, a.Record.Events))
-	r.tasks, r.ids, r.writers = append(r.tasks, uuid(a.Task)), append(r.ids, uuid(a.Record.ID)), append(r.writers, uuid(a.Record.Writer))
-	r.afters, r.changes = append(r.afters, int32(a.After)), append(r.changes, int16(a.Change))
-	r.events, r.leaves = append(r.events, &events), append(r.leaves, leavesText(a.Record.Leaves))
+	var text []byte
+	ends := make([]int, 0, 2*n)
+	for _, i := range order {
+		a := &appends[i]
+		if len(a.Record.Events) == 0 {
+			continue
+		}
+		r.tasks, r.ids, r.writers = append(r.tasks, uuid(a.Task)), append(r.ids, uuid(a.Record.ID)), append(r.writers, uuid(a.Record.Writer))
+		r.afters, r.changes = append(r.afters, int32(a.After)), append(r.changes, int16(a.Change))
+		text = tasker.AppendEvents(text, a.Record.Events)
+		ends = append(ends, len(text))
+		text = appendLeaves(text, a.Record.Leaves)
+		ends = append(ends, len(text))
+	}
+	r.events, r.leaves = r.events[:len(r.tasks)], r.leaves[:len(r.tasks)]
+	whole, from := string(text), 0
+	for i := range r.tasks {
+		r.events[i], r.leaves[i] = whole[from:ends[2*i]], whole[ends[2*i]:ends[2*i+1]]
+		from = ends[2*i+1]
+	}
+	return r
 }
 
 // changeColumns are the changes of change_rows.sql, likewise.
@@ -172,21 +191,22 @@ func (c *changeColumns) add(a *tasker.Append, from int) {
 	c.wakeIns, c.ifPokes, c.pokes = append(c.wakeIns, wakeIn), append(c.ifPokes, a.IfPoke), append(c.pokes, a.Poke)
 }
 
-// leavesText is a JSON object of steps and their states, null for none.
-func leavesText(leaves []tasker.StepLeft) *string {
-	if len(leaves) == 0 {
-		return nil
-	}
-	b := []byte{'{'}
+// appendLeaves appends a JSON object of steps and their states, nothing for
+// none.
+func appendLeaves(b []byte, leaves []tasker.StepLeft) []byte {
 	for i, l := range leaves {
-		if i > 0 {
+		if i == 0 {
+			b = append(b, '{')
+		} else {
 			b = append(b, ',')
 		}
 		b = append(tasker.AppendString(b, l.Step), ':', '"')
 		b = append(append(b, l.State.String()...), '"')
 	}
-	text := string(append(b, '}'))
-	return &text
+	if len(leaves) > 0 {
+		b = append(b, '}')
+	}
+	return b
 }
 
 // readStored reads which records were stored. They come in the order in which

@@ -5,7 +5,7 @@
 -- a record that has ended its task, nothing is taken from the dead, and a task
 -- that somebody has is not claimed. The rows come sorted by task.
 insert into tasker.records (task, seq, id, writer, events, leaves, ends)
-select a.task, a.after + 1, a.id, a.writer, a.events, a.leaves, a.change = 3
+select a.task, a.after + 1, a.id, a.writer, a.events, nullif(a.leaves, ''), a.change = 3
   from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::smallint[])
        as a (task, after, id, writer, events, leaves, change)
  where exists (select from tasker.records last where last.task = a.task and last.seq = a.after and not last.ends)
