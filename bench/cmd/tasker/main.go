@@ -19,6 +19,7 @@ import (
 	"github.com/tasker-systems/tasker-go/bench/internal/harness"
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/memory"
+	"github.com/tasker-systems/tasker-go/tasker/postgres"
 	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
@@ -69,6 +70,12 @@ func open(ctx context.Context, c *harness.Config) (tasker.Store, func(), error) 
 	switch c.Variant {
 	case "memory":
 		return memory.New(), func() {}, nil
+	case "postgres":
+		store, err := postgres.Open(ctx, fmt.Sprintf("%s&pool_max_conns=%d", c.DSN, c.Pool), postgres.Options{})
+		if err != nil {
+			return nil, nil, err
+		}
+		return store, store.Close, nil
 	}
 	return nil, nil, fmt.Errorf("there is no variant %q", c.Variant)
 }
@@ -130,7 +137,7 @@ func (p *peer) Verify(ctx context.Context, n int) error {
 	if p.c.Variant == "memory" {
 		return p.verifyLogs(ctx, n)
 	}
-	return fmt.Errorf("nothing verifies %s", p.c.Variant)
+	return p.verifyTables(ctx, n)
 }
 
 func (p *peer) SubmitOne(ctx context.Context, id int) (harness.Handle, error) {

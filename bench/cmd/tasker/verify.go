@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/tasker-systems/tasker-go/bench/internal/harness"
 	"github.com/tasker-systems/tasker-go/tasker"
 )
@@ -67,4 +69,40 @@ func (p *peer) verifyLog(log *tasker.Log) (int, error) {
 		return 0, fmt.Errorf("the final sum is %d", result.Sum)
 	}
 	return result.Task, nil
+}
+
+// verifyTables asks the database, over a connection of its own.
+func (p *peer) verifyTables(ctx context.Context, n int) error {
+	conn, err := pgx.Connect(ctx, p.c.DSN)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	names, _ := harness.DAG(p.c.Workload)
+	var tasks, complete, steps, completions, finishes, right int
+	err = conn.QueryRow(ctx, `
+		with events as materialized (
+			select r.task, e.event ->> 'kind' as kind, e.event ->> 'step' as step, e.event -> 'result' as result
+			  from tasker.records r cross join lateral json_array_elements(r.events) as e (event)
+			 where r.seq > 1
+		), completed as (
+			select task, step, count(*) as times from events where kind = 'completed' group by task, step
+		)
+		select (select count(*) from tasker.tasks),
+		       (select count(*) from tasker.tasks where state = 'complete' and finished_at is not null and owner is null),
+		       (select count(*) from completed where step = any($1)),
+		       (select coalesce(sum(times), 0) from completed),
+		       (select count(*) from events where kind = 'finished'),
+		       (select count(distinct result ->> 'task') from events
+		         where kind = 'completed' and step = $2 and (result ->> 'sum')::int = $3)`,
+		names, names[len(names)-1], harness.FinalSum(p.c.Workload)).
+		Scan(&tasks, &complete, &steps, &completions, &finishes, &right)
+	if err != nil {
+		return err
+	}
+	if want := n * len(names); tasks != n || complete != n || steps != want || completions != want || finishes != n || right != n {
+		return fmt.Errorf("of %d tasks, %d are stored, %d complete; %d of %d steps are, by %d completions; %d finished, %d with the right result",
+			n, tasks, complete, steps, want, completions, finishes, right)
+	}
+	return nil
 }
