@@ -18,8 +18,7 @@ type Gateway struct{ ledger *post.Kept[Ledger] }
 // Ledger is what the gateway remembers.
 type Ledger struct {
 	Charges []Charge
-	Calls   int            // requests, answered or not
-	calls   map[string]int // by key
+	Calls   map[string]int // requests by key, answered or not
 }
 
 // Charge is one booking in the ledger.
@@ -37,7 +36,7 @@ type GatewayError struct{ Status string }
 func (e *GatewayError) Error() string { return "the payment gateway answers " + e.Status }
 
 func newGateway(w *post.World) *Gateway {
-	return &Gateway{post.Keep(w, "ledger", func() Ledger { return Ledger{calls: map[string]int{}} })}
+	return &Gateway{post.Keep(w, "ledger", func() Ledger { return Ledger{Calls: map[string]int{}} })}
 }
 
 // refusals are the test cards that the gateway does not charge.
@@ -67,8 +66,7 @@ func (g *Gateway) Charge(ctx context.Context, token string, amount money.Amount,
 	}
 	var charge Charge
 	err := g.ledger.Do(ctx, func(l *Ledger) error {
-		l.Calls++
-		l.calls[key]++
+		l.Calls[key]++
 		if status, refused := refusals[token]; refused {
 			return &GatewayError{status}
 		}
@@ -76,7 +74,7 @@ func (g *Gateway) Charge(ctx context.Context, token string, amount money.Amount,
 		if charge.Amount != amount {
 			return fmt.Errorf("the key %s stands for a charge of %s, not of %s", key, charge.Amount, amount)
 		}
-		if token == tokenTimeout && l.calls[key] <= lostAnswers {
+		if token == tokenTimeout && l.Calls[key] <= lostAnswers {
 			return &GatewayError{"timeout"}
 		}
 		return nil

@@ -20,7 +20,10 @@ func figuresOf(w *post.World, task tasker.ID) figures {
 	s := newShop(w)
 	f := figures{stock: map[string]int64{}}
 	s.Gateway.ledger.Of(task, func(l Ledger) {
-		f.charges, f.calls = len(l.Charges), l.Calls
+		f.charges = len(l.Charges)
+		for _, calls := range l.Calls {
+			f.calls += calls
+		}
 		for _, c := range l.Charges {
 			f.charged += c.Amount
 		}

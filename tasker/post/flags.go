@@ -1,7 +1,6 @@
 package post
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -28,7 +27,9 @@ type options struct {
 	n           int
 	fail        map[string]failure
 	hang        map[string]time.Duration
-	tag         string
+	db          string // memory, postgres or a URL
+	crashAfter  string // a step; "" for none
+	keep        bool
 }
 
 // failure is what -fail asks of a step.
@@ -45,14 +46,14 @@ func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &options{args: args, templates: templates, fail: map[string]failure{}, hang: map[string]time.Duration{}, tag: rand.Text()}
+	o := &options{args: args, templates: templates, fail: map[string]failure{}, hang: map[string]time.Duration{}}
 	flags := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	input := flags.String("input", "", "")
 	task := flags.String("task", p.Task, "")
-	db := flags.String("db", defaultDB(), "")
-	crashAfter := flags.String("crash-after", "", "")
-	keep := flags.Bool("keep", false, "")
+	flags.StringVar(&o.db, "db", "", "")
+	flags.BoolVar(&o.keep, "keep", false, "")
+	flags.Func("crash-after", "", func(s string) error { o.crashAfter = s; return o.checkStep(s) })
 	flags.BoolVar(&o.json, "json", false, "")
 	flags.StringVar(&o.environment, "env", os.Getenv("TASKER_ENV"), "")
 	flags.IntVar(&o.n, "n", 1, "")
@@ -75,7 +76,7 @@ func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
 	if err := o.checkEnvironment(); err != nil {
 		return nil, err
 	}
-	if err := checkDB(*db, *crashAfter, *keep); err != nil {
+	if err := o.checkDB(); err != nil {
 		return nil, err
 	}
 	o.input, err = readInput(*input, p.Example, stdin)
@@ -84,27 +85,6 @@ func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
 
 // maxTasks bounds -n to what a report can hold.
 const maxTasks = 10_000
-
-func defaultDB() string {
-	if url := os.Getenv("DATABASE_URL"); url != "" {
-		return url
-	}
-	return "memory"
-}
-
-func checkDB(db, crashAfter string, keep bool) error {
-	switch {
-	case db == "postgres", strings.HasPrefix(db, "postgres://"), strings.HasPrefix(db, "postgresql://"):
-		return noDatabase("the posts run in memory only so far; use -db memory, and unset DATABASE_URL if it is set")
-	case db != "memory":
-		return usagef("-db %s: it must be memory, postgres or a postgres:// URL", db)
-	case crashAfter != "":
-		return usagef("-crash-after %s: memory does not outlive the crash, so there would be nothing to go on with; it needs -db postgres", crashAfter)
-	case keep:
-		return usagef("-keep: there is no local server to keep with -db memory")
-	}
-	return nil
-}
 
 // findTask finds the template of -task NAMESPACE/NAME[@VERSION], the newest
 // when no version is given.
@@ -229,10 +209,13 @@ Input      -input FILE                the task's context as JSON; - is standard 
 Break it   -fail STEP=N               the first N attempts of STEP do their work, but their answer is lost
            -fail STEP=permanent       STEP fails for good
            -hang STEP=DURATION        the first attempt of STEP takes that long
-           -crash-after STEP          SIGKILL once STEP is complete; run again to go on (needs -db postgres)
+           -crash-after STEP          SIGKILL once STEP is complete; the same command again goes on
+                                      (needs -db postgres)
 Output     -json                      print the report as one JSON document, and nothing else
-Database   -db WHERE                  memory (default), postgres, or a postgres:// URL; DATABASE_URL sets it too
-           -keep                      leave the local server running
+Database   -db WHERE                  memory (default), postgres, or a postgres:// URL; DATABASE_URL sets it too.
+                                      postgres finds one: DATABASE_URL, else the PostgreSQL installed here,
+                                      else one in Docker
+           -keep                      leave the server that -db postgres started running
 
 Exit codes: 0 every task complete, 1 a task ended otherwise, 2 wrong usage or rejected input,
 3 no database, 130 interrupted.

@@ -13,14 +13,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker"
-	"github.com/tasker-systems/tasker-go/tasker/memory"
 )
 
 // Post is what one post brings to its run.
@@ -55,9 +53,11 @@ const (
 // lease is short, so that a run that takes over a dead one need not wait.
 const lease = 2 * time.Second
 
-// Run is a post's main. It does not return.
+// Run is a post's main. It does not return. The first Ctrl-C ends the run in
+// good order, the second one ends the process.
 func Run(p Post) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
 	code := p.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -75,20 +75,19 @@ func (p Post) Main(ctx context.Context, args []string, stdin io.Reader, stdout, 
 		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
 		return exitCode(err)
 	}
-	r := &run{post: p, options: o, world: NewWorld(), stdout: stdout, stderr: stderr}
+	r := &run{post: p, options: o, stdout: stdout, stderr: stderr}
 	report, err := r.execute(ctx)
 	if o.json {
 		writeJSON(stdout, report)
 	}
-	if err != nil {
-		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
-		return exitCode(err)
-	}
-	if ctx.Err() != nil {
-		fmt.Fprintf(stderr, "%s: interrupted\n", p.Name)
+	switch {
+	case ctx.Err() != nil:
+		r.say("interrupted%s", r.leftover)
 		return exitInterrupted
-	}
-	if !report.complete() {
+	case err != nil:
+		r.say("%v", err)
+		return exitCode(err)
+	case !report.complete():
 		return exitFailed
 	}
 	return exitComplete
@@ -125,89 +124,4 @@ func exitCode(err error) int {
 	default:
 		return exitFailed
 	}
-}
-
-// run is one run of a post.
-type run struct {
-	post    Post
-	options *options
-	world   *World
-	stdout  io.Writer
-	stderr  io.Writer
-
-	engine   *tasker.Engine
-	timeline *timeline
-	began    time.Time
-}
-
-// execute submits the tasks, waits until nothing moves any more, and reports.
-func (r *run) execute(ctx context.Context) (*Report, error) {
-	report := &Report{Tasks: []*tasker.Task{}}
-	o := r.options
-	r.began = time.Now()
-	r.timeline = newTimeline(r.stdout, o, r.began)
-	defer r.timeline.close()
-	faults := newFaults(o)
-	engine, err := tasker.New(tasker.Config{
-		Store: memory.New(), Templates: o.templates, Handlers: r.post.Handlers(r.world),
-		Environment: o.environment, Lease: lease, Tag: o.tag,
-		Middleware: []tasker.Middleware{faults.middleware},
-		Observe:    r.timeline.observe,
-		Logger:     slog.New(slog.NewTextHandler(r.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
-	if err != nil {
-		return report, err
-	}
-	r.engine = engine
-	ids, err := r.submit(ctx)
-	if err != nil {
-		var rejected *tasker.Rejected
-		if errors.As(err, &rejected) {
-			report.Rejected = rejection(rejected)
-		}
-		return report, err
-	}
-	if err := r.work(ctx, ids); err != nil {
-		return report, err
-	}
-	if err := r.fill(report, ids); err != nil {
-		return report, err
-	}
-	r.timeline.close()
-	if !o.json {
-		r.summarize(report)
-	}
-	return report, nil
-}
-
-func (r *run) submit(ctx context.Context) ([]tasker.ID, error) {
-	o := r.options
-	requests := make([]tasker.Request, o.n)
-	for i := range requests {
-		requests[i] = tasker.Request{
-			Namespace: o.task.Namespace, Name: o.task.Name, Version: o.task.Version,
-			Context: o.input, Tag: o.tag,
-		}
-	}
-	submissions, err := r.engine.SubmitAll(ctx, requests)
-	ids := make([]tasker.ID, len(submissions))
-	for i, s := range submissions {
-		ids[i] = s.ID
-	}
-	return ids, err
-}
-
-// work runs the tasks until each has ended or come to rest.
-func (r *run) work(ctx context.Context, ids []tasker.ID) error {
-	if err := r.engine.Start(ctx); err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if _, err := r.engine.Wait(ctx, id); err != nil && ctx.Err() == nil {
-			return err
-		}
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
-	defer cancel()
-	return r.engine.Stop(stop)
 }

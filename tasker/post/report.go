@@ -1,7 +1,6 @@
 package post
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,21 +46,9 @@ func (r *Report) complete() bool {
 	return len(r.Tasks) > 0 && !slices.ContainsFunc(r.Tasks, func(t *tasker.Task) bool { return t.State != tasker.TaskComplete })
 }
 
-// fill reads the tasks of the run, and the post's notes about the first.
-func (r *run) fill(report *Report, ids []tasker.ID) error {
-	ctx, cancel := context.WithTimeout(context.Background(), lease)
-	defer cancel()
-	for _, id := range ids {
-		task, err := r.engine.Task(ctx, id)
-		if err != nil {
-			return err
-		}
-		report.Tasks = append(report.Tasks, task)
-	}
-	if r.post.Notes != nil {
-		report.Notes = r.post.Notes(r.world, ids[0])
-	}
-	return nil
+// ended says that every task is complete or has failed for good.
+func (r *Report) ended() bool {
+	return len(r.Tasks) > 0 && !slices.ContainsFunc(r.Tasks, func(t *tasker.Task) bool { return !t.State.Final() })
 }
 
 // summarize ends the terminal's output: what became of each task, what the

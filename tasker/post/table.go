@@ -43,6 +43,18 @@ func newTable(t *template.Template, width int, p paint, began time.Time) *table 
 	return b
 }
 
+// lookBack puts the rows on what another process has done: what is not told
+// by an event of this one.
+func (b *table) lookBack(task *tasker.Task) {
+	for i := range task.Steps {
+		s := &task.Steps[i]
+		b.steps[i].state = s.State.String()
+		if s.State == tasker.StepComplete || s.State == tasker.StepError {
+			b.steps[i].note = "before"
+		}
+	}
+}
+
 func (b *table) take(e *entry) {
 	for i := range e.record.Events {
 		event := &e.record.Events[i]

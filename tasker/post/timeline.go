@@ -18,7 +18,8 @@ import (
 type timeline struct {
 	out    io.Writer
 	paint  paint
-	began  time.Time
+	began  time.Time     // by the store's clock, as all times of records
+	skew   time.Duration // the store's clock less ours
 	silent bool
 	many   bool
 	order  map[tasker.ID]int
@@ -38,7 +39,7 @@ type entry struct {
 
 func newTimeline(out io.Writer, o *options, began time.Time) *timeline {
 	t := &timeline{
-		out: out, began: began, silent: o.json, many: o.n > 1, order: map[tasker.ID]int{},
+		out: out, began: began, skew: time.Until(began), silent: o.json, many: o.n > 1, order: map[tasker.ID]int{},
 		signal: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	file, ok := out.(*os.File)
@@ -51,9 +52,11 @@ func newTimeline(out io.Writer, o *options, began time.Time) *timeline {
 		}
 		t.table = newTable(o.task, width, t.paint, began)
 	}
-	go t.show()
 	return t
 }
+
+// start begins to show what observe has taken.
+func (t *timeline) start() { go t.show() }
 
 // observe takes a record without delay: it is called on the engine's loop.
 func (t *timeline) observe(row tasker.Row, record tasker.Record) {
@@ -73,6 +76,48 @@ func (t *timeline) observe(row tasker.Row, record tasker.Record) {
 func (t *timeline) close() {
 	t.once.Do(func() { close(t.signal) })
 	<-t.closed
+}
+
+// lookBack begins the timeline of a run that another process has begun: what
+// that process did is not told line by line. task is nil when there are many.
+// It comes before start.
+func (t *timeline) lookBack(l *life, task *tasker.Task, done, of int) {
+	if t.silent || of == 0 {
+		return
+	}
+	end := "a process that died"
+	if l.gaveUp {
+		end = "a process that was interrupted"
+	}
+	began := fmt.Sprintf("begun %s ago by %s; this one goes on", roughly(l.ago), end)
+	if task == nil {
+		fmt.Fprintf(t.out, "%s\n%d of %s are done already\n", began, done, Count(of, "task"))
+		return
+	}
+	before := "nothing"
+	if steps := doneSteps(task); len(steps) > 0 {
+		before = strings.Join(steps, ", ")
+	}
+	for _, text := range []string{began, "done already: " + before} {
+		fmt.Fprintf(t.out, "%9s  %-20s %s\n", "", task.Name, t.paint.color(dim, text))
+	}
+	if t.table != nil {
+		t.table.lookBack(task)
+	}
+}
+
+// doneSteps names the steps that will not run again, with what became of
+// those that are not complete.
+func doneSteps(task *tasker.Task) (names []string) {
+	for i := range task.Steps {
+		switch s := &task.Steps[i]; s.State {
+		case tasker.StepComplete:
+			names = append(names, s.Name)
+		case tasker.StepError:
+			names = append(names, s.Name+" (failed)")
+		}
+	}
+	return names
 }
 
 // show is the goroutine that writes.
@@ -97,7 +142,7 @@ func (t *timeline) show() {
 			t.take(&events[i])
 		}
 		if t.table != nil && !t.silent {
-			fmt.Fprint(t.out, t.table.draw(time.Now(), !more))
+			fmt.Fprint(t.out, t.table.draw(time.Now().Add(t.skew), !more))
 		}
 	}
 }

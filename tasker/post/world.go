@@ -1,7 +1,10 @@
 package post
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"sync"
 
 	"github.com/tasker-systems/tasker-go/tasker"
@@ -10,35 +13,47 @@ import (
 // World is the simulated world around a run: what the services of a post
 // remember. Every task has a world of its own, shared with its sub-tasks, so
 // that a hundred tasks of one run do not take each other's stock.
+//
+// A world belongs to its run. In memory it ends with the process. On
+// PostgreSQL it is stored whenever it changes, as JSON, and a run that goes on
+// with a dead one finds its world.
 type World struct {
 	mu   sync.Mutex
 	kept map[string]any
+	disk *disk // nil in memory
 }
 
-// NewWorld makes an empty world.
+// NewWorld makes an empty world in memory.
 func NewWorld() *World { return &World{kept: map[string]any{}} }
 
 // Kept is one thing that a world remembers: a ledger, a stock.
 type Kept[T any] struct {
-	mu    sync.Mutex
+	name  string
 	fresh func() T
-	by    map[tasker.ID]*cell[T]
+	disk  *disk
+
+	mu sync.Mutex
+	by map[tasker.ID]*cell[T]
 }
 
+// cell is the thing in the world of one task.
 type cell[T any] struct {
-	mu    sync.Mutex
-	value T
+	mu     sync.Mutex
+	value  T
+	stored saved // as the database has it; not used in memory
+	unsure bool  // the last change may or may not be stored
 }
 
 // Keep finds what a world remembers under a name. fresh makes its first
-// value, in each task's world.
+// value, in each task's world, and always the same. T must come back from
+// JSON as it was: what is in unexported fields is lost.
 func Keep[T any](w *World, name string, fresh func() T) *Kept[T] {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if known, ok := w.kept[name].(*Kept[T]); ok {
 		return known
 	}
-	k := &Kept[T]{fresh: fresh, by: map[tasker.ID]*cell[T]{}}
+	k := &Kept[T]{name: name, fresh: fresh, disk: w.disk, by: map[tasker.ID]*cell[T]{}}
 	w.kept[name] = k
 	return k
 }
@@ -46,32 +61,135 @@ func Keep[T any](w *World, name string, fresh func() T) *Kept[T] {
 // Do gives f the value of the world that ctx belongs to: that of the handler's
 // task, or, outside of handlers, one that all such callers share. f has it to
 // itself, and what it changes is kept whether or not it returns an error.
+//
+// On PostgreSQL the change is stored when Do returns. If it cannot be, the
+// change has not happened, and the error is retryable.
 func (k *Kept[T]) Do(ctx context.Context, f func(*T) error) error {
 	var root tasker.ID
 	if a := tasker.Current(ctx); a != nil {
 		root = a.RootID
 	}
-	c := k.of(root)
+	c, err := k.of(root)
+	if err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return f(&c.value)
+	if k.disk == nil {
+		return f(&c.value)
+	}
+	return k.doStored(ctx, c, root, f)
+}
+
+// doStored has f work on a copy, which takes the value's place once it is
+// stored.
+func (k *Kept[T]) doStored(ctx context.Context, c *cell[T], root tasker.ID, f func(*T) error) error {
+	if c.unsure {
+		if err := k.read(ctx, c, root); err != nil {
+			return notStored(k.name, err)
+		}
+	}
+	draft, err := decode[T](c.stored.value)
+	if err != nil {
+		return err
+	}
+	verdict := f(&draft)
+	changed, err := encode(k.name, draft)
+	if err != nil {
+		return err
+	}
+	if bytes.Equal(changed, c.stored.value) {
+		return verdict
+	}
+	next := saved{changed, c.stored.version + 1}
+	if err := k.disk.write(ctx, place{root, k.name}, next); err != nil {
+		c.unsure = true
+		return notStored(k.name, err)
+	}
+	c.value, c.stored = draft, next
+	return verdict
+}
+
+// codeWorld is the code of a change that could not be stored.
+const codeWorld = "WORLD_NOT_STORED"
+
+func notStored(name string, err error) error {
+	return tasker.Retryable(codeWorld, "the change of the simulated world, %s, is not stored: %w", name, err)
+}
+
+// read puts a cell on what the database has: the last change may have come
+// through although we were told of an error.
+func (k *Kept[T]) read(ctx context.Context, c *cell[T], root tasker.ID) error {
+	found, err := k.disk.read(ctx, place{root, k.name})
+	if err != nil {
+		return err
+	}
+	if err := c.put(found, k); err != nil {
+		return err
+	}
+	c.unsure = false
+	return nil
 }
 
 // Of reads the value of a task's world. f must not keep it.
 func (k *Kept[T]) Of(task tasker.ID, f func(T)) {
-	c := k.of(task)
+	c, err := k.of(task)
+	if err != nil {
+		f(k.fresh())
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.unsure {
+		_ = k.read(context.Background(), c, task) // else the last that is known to be stored
+	}
 	f(c.value)
 }
 
-func (k *Kept[T]) of(root tasker.ID) *cell[T] {
+// of finds a task's cell, or makes it: with what the run left behind when it
+// died, or fresh.
+func (k *Kept[T]) of(root tasker.ID) (*cell[T], error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	c := k.by[root]
-	if c == nil {
-		c = &cell[T]{value: k.fresh()}
-		k.by[root] = c
+	if c := k.by[root]; c != nil {
+		return c, nil
 	}
-	return c
+	c := &cell[T]{}
+	if k.disk == nil {
+		c.value = k.fresh()
+	} else if err := c.put(k.disk.found[place{root, k.name}], k); err != nil {
+		return nil, err
+	}
+	k.by[root] = c
+	return c, nil
+}
+
+// put sets a cell to what is stored, or to a fresh value where nothing is.
+func (c *cell[T]) put(found saved, k *Kept[T]) (err error) {
+	if found.version == 0 {
+		if found.value, err = encode(k.name, k.fresh()); err != nil {
+			return err
+		}
+	}
+	value, err := decode[T](found.value)
+	if err != nil {
+		return err
+	}
+	c.value, c.stored = value, found
+	return nil
+}
+
+func encode[T any](name string, value T) ([]byte, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return nil, tasker.Permanent(codeWorld, "the simulated world, %s, is not JSON: %w", name, err)
+	}
+	return raw, nil
+}
+
+func decode[T any](raw []byte) (value T, err error) {
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return value, tasker.Permanent(codeWorld, "the simulated world does not come back from JSON: %w", fmt.Errorf("%T: %w", value, err))
+	}
+	return value, nil
 }

@@ -1,0 +1,278 @@
+package post
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+)
+
+// run is one run of a post, as far as this process has a part in it.
+type run struct {
+	post    Post
+	options *options
+	stdout  io.Writer
+	stderr  io.Writer
+
+	life     *life
+	world    *World
+	engine   *tasker.Engine
+	timeline *timeline
+	leftover string // what to say of it when it was interrupted
+}
+
+// execute opens the database, begins a run or goes on with a dead one, and
+// says what becomes of it.
+func (r *run) execute(ctx context.Context) (report *Report, err error) {
+	report = &Report{Tasks: []*tasker.Task{}}
+	db, err := openDatabase(ctx, r.options, r.say)
+	if err != nil {
+		return report, err
+	}
+	defer db.close()
+	if err := r.begin(ctx, db); err != nil {
+		return report, err
+	}
+	defer func() {
+		err = errors.Join(err, r.life.end(r.fate(ctx, report, err)))
+	}()
+	return report, r.perform(ctx, db.store, report)
+}
+
+// begin takes hold of a run, and of the world that belongs to it.
+func (r *run) begin(ctx context.Context, db *database) (err error) {
+	o := r.options
+	r.world = NewWorld()
+	if db.runs == nil {
+		r.life = &life{tag: rand.Text(), began: time.Now()}
+		return nil
+	}
+	environment := cmp.Or(o.environment, "development")
+	same := command{r.post.Name, o.task.String(), o.task.Hash(), environment, hashOf(o.input), o.n}
+	if r.life, err = db.runs.begin(ctx, same, rand.Text(), r.say); err != nil {
+		return err
+	}
+	r.world.disk = &disk{pool: db.runs.pool, tag: r.life.tag}
+	if r.life.resumed {
+		r.world.disk.found, err = r.world.disk.readAll(ctx)
+	}
+	return err
+}
+
+// fate is what becomes of the run: it is over once it has been reported. One
+// that was refused leaves nothing behind, and any other is left for the same
+// command.
+func (r *run) fate(ctx context.Context, report *Report, err error) string {
+	switch {
+	case report.Rejected != nil:
+		return runUndone
+	case err == nil && (ctx.Err() == nil || report.ended()):
+		return runOver
+	default:
+		return runLetGo
+	}
+}
+
+// perform runs the tasks until nothing moves any more, and reports.
+func (r *run) perform(ctx context.Context, store tasker.Store, report *Report) error {
+	o := r.options
+	r.timeline = newTimeline(r.stdout, o, r.life.began)
+	engine, err := tasker.New(tasker.Config{
+		Store: store, Templates: o.templates, Handlers: r.post.Handlers(r.world),
+		Environment: o.environment, Lease: lease, Tag: r.life.tag,
+		Middleware: []tasker.Middleware{newFaults(o).middleware},
+		Observe:    r.observe,
+		Logger:     slog.New(slog.NewTextHandler(r.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		return err
+	}
+	r.engine = engine
+	ids, err := r.submit(ctx, store)
+	if err != nil {
+		var rejected *tasker.Rejected
+		if errors.As(err, &rejected) {
+			report.Rejected = rejection(rejected)
+		}
+		return err
+	}
+	r.timeline.start()
+	defer r.timeline.close()
+	if report.Tasks, err = r.work(ctx, ids); err != nil {
+		return err
+	}
+	if r.post.Notes != nil {
+		report.Notes = r.post.Notes(r.world, ids[0])
+	}
+	r.timeline.close()
+	if !o.json {
+		r.summarize(report)
+	}
+	if r.world.disk != nil && !report.ended() {
+		r.leftover = "; the same command goes on with what is left"
+	}
+	return nil
+}
+
+// submit gives the tasks of the run: those that are there already, and then
+// as many as are missing.
+func (r *run) submit(ctx context.Context, store tasker.Store) (ids []tasker.ID, err error) {
+	o := r.options
+	if r.life.resumed {
+		if ids, err = r.lookBack(ctx, store); err != nil {
+			return nil, err
+		}
+	}
+	requests := make([]tasker.Request, max(0, o.n-len(ids)))
+	if len(requests) == 0 {
+		return ids, nil
+	}
+	for i := range requests {
+		requests[i] = tasker.Request{
+			Namespace: o.task.Namespace, Name: o.task.Name, Version: o.task.Version,
+			Context: o.input, Tag: r.life.tag,
+		}
+	}
+	submissions, err := r.engine.SubmitAll(ctx, requests)
+	for _, s := range submissions {
+		ids = append(ids, s.ID)
+	}
+	return ids, err
+}
+
+// lookBack finds the tasks of a run that this process goes on with, and tells
+// what was done before.
+func (r *run) lookBack(ctx context.Context, store tasker.Store) ([]tasker.ID, error) {
+	const page = 1000
+	var ids []tasker.ID
+	done := 0
+	for more, before := true, (tasker.ID{}); more; {
+		rows, err := store.Rows(ctx, tasker.Filter{Tag: r.life.tag, Limit: page, Before: before})
+		if err != nil {
+			return nil, err
+		}
+		for i := range rows {
+			before = rows[i].ID
+			if !rows[i].Parent.IsZero() {
+				continue // a sub-task
+			}
+			ids = append(ids, rows[i].ID)
+			if rows[i].State.Final() {
+				done++
+			}
+		}
+		more = len(rows) == page
+	}
+	slices.Reverse(ids) // the newest came first
+	var only *tasker.Task
+	if len(ids) == 1 {
+		var err error
+		if only, err = r.engine.Task(ctx, ids[0]); err != nil {
+			return nil, err
+		}
+	}
+	r.timeline.lookBack(r.life, only, done, len(ids))
+	return ids, nil
+}
+
+// work runs the tasks until each has ended or come to rest, or until ctx
+// ends.
+func (r *run) work(ctx context.Context, ids []tasker.ID) ([]*tasker.Task, error) {
+	if err := r.engine.Start(ctx); err != nil {
+		return nil, err
+	}
+	tasks := make([]*tasker.Task, len(ids))
+	var failure error
+	for i := range ids {
+		if tasks[i], failure = r.wait(ctx, ids[i]); failure != nil {
+			break
+		}
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
+	defer cancel()
+	failure = errors.Join(failure, r.engine.Stop(stop))
+	if failure != nil {
+		return nil, failure
+	}
+	for i := range ids {
+		if tasks[i] != nil {
+			continue
+		}
+		var err error
+		if tasks[i], err = r.engine.Task(context.WithoutCancel(ctx), ids[i]); err != nil {
+			return nil, err
+		}
+	}
+	return tasks, nil
+}
+
+// outage is how long the database may be away while a run waits for it.
+const outage = 30 * time.Second
+
+// wait gives a task once it rests; nil when ctx ends before. The engine lives
+// through an outage of the database, so waiting does too.
+func (r *run) wait(ctx context.Context, id tasker.ID) (*tasker.Task, error) {
+	for away := time.Now(); ; {
+		asked := time.Now()
+		task, err := r.engine.Wait(ctx, id)
+		switch {
+		case ctx.Err() != nil:
+			return task, nil
+		case err == nil, errors.Is(err, tasker.ErrNotFound):
+			return task, err
+		}
+		if time.Since(asked) > 2*callLimit {
+			away = time.Now() // it answered in between
+		}
+		if time.Since(away) > outage {
+			return nil, noDatabase(fmt.Sprintf("the database has been away for %s: %s", outage, oneLine(err)))
+		}
+		time.Sleep(watchEvery)
+	}
+}
+
+// observe is told of each record that this process has stored.
+func (r *run) observe(row tasker.Row, record tasker.Record) {
+	r.timeline.observe(row, record)
+	for i := range record.Events {
+		if e := &record.Events[i]; e.Kind == tasker.Completed && e.Step == r.options.crashAfter {
+			r.crash(e.Step)
+		}
+	}
+}
+
+// crash shows what has happened so far, then kills this process: nothing is
+// cleaned up, as when the power fails.
+func (r *run) crash(step string) {
+	r.timeline.close()
+	r.say("%s is complete, and this process kills itself, as -crash-after asks; the same command goes on", step)
+	kill()
+}
+
+// say writes a line for the person at the terminal.
+func (r *run) say(format string, args ...any) {
+	fmt.Fprintf(r.stderr, "%s: %s\n", r.post.Name, fmt.Sprintf(format, args...))
+}
+
+// hashOf is the hash of a document whatever the order of its keys. What is no
+// JSON is refused by the submit.
+func hashOf(input json.RawMessage) string {
+	var v any
+	d := json.NewDecoder(bytes.NewReader(input))
+	d.UseNumber()
+	_ = d.Decode(&v)
+	canonical, _ := json.Marshal(v)
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:])
+}
