@@ -67,13 +67,15 @@ type querier interface {
 
 // versionOf is the number of the last migration that was applied, 0 for none.
 func versionOf(ctx context.Context, db querier, schema string) (int, error) {
-	table := pgx.Identifier{schema, "migrations"}.Sanitize()
+	// Looked up in the catalog's tables: to_regclass answers from a cache that
+	// need not know what was committed while this transaction waited.
+	const find = "select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = $1::text and c.relname = 'migrations')"
 	var there bool
-	if err := db.QueryRow(ctx, "select to_regclass($1::text) is not null", table).Scan(&there); err != nil || !there {
+	if err := db.QueryRow(ctx, find, schema).Scan(&there); err != nil || !there {
 		return 0, err
 	}
 	var version int
-	err := db.QueryRow(ctx, "select coalesce(max(version), 0) from "+table).Scan(&version)
+	err := db.QueryRow(ctx, "select coalesce(max(version), 0) from "+pgx.Identifier{schema, "migrations"}.Sanitize()).Scan(&version)
 	return version, err
 }
 
@@ -82,7 +84,7 @@ func versionOf(ctx context.Context, db querier, schema string) (int, error) {
 func apply(ctx context.Context, tx pgx.Tx, schema, name, text string) error {
 	quoted := pgx.Identifier{schema}.Sanitize()
 	var there bool
-	if err := tx.QueryRow(ctx, "select to_regnamespace($1::text) is not null", quoted).Scan(&there); err != nil {
+	if err := tx.QueryRow(ctx, "select exists (select from pg_catalog.pg_namespace where nspname = $1::text)", schema).Scan(&there); err != nil {
 		return err
 	}
 	if !there {

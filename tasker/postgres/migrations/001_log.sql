@@ -99,6 +99,6 @@ select r.task, r.seq, r.at, r.writer,
        e.event ->> 'kind' as kind,
        e.event ->> 'step' as step,
        (e.event ->> 'attempt')::int as attempt,
-       e.event
+       e.event, e.position
   from tasker.records r
  cross join lateral json_array_elements(r.events::json) with ordinality as e (event, position);
