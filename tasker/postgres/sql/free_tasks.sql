@@ -2,4 +2,4 @@
 -- death, since a claim may have been under way then.
 update tasker.tasks
    set owner = null, ready = true, wake_at = clock_timestamp()
- where owner = any (array(select id from tasker.workers where dead))
+ where owner is not null and owner = any (array(select id from tasker.workers where dead))
