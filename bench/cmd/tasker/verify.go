@@ -83,7 +83,7 @@ func (p *peer) verifyTables(ctx context.Context, n int) error {
 	err = conn.QueryRow(ctx, `
 		with events as materialized (
 			select r.task, e.event ->> 'kind' as kind, e.event ->> 'step' as step, e.event -> 'result' as result
-			  from tasker.records r cross join lateral json_array_elements(r.events) as e (event)
+			  from tasker.records r cross join lateral json_array_elements(r.events::json) as e (event)
 			 where r.seq > 1
 		), completed as (
 			select task, step, count(*) as times from events where kind = 'completed' group by task, step
