@@ -16,6 +16,7 @@ import (
 
 func TestThePostgresStoreKeepsTheContract(t *testing.T) {
 	t.Parallel()
+	taskertest.PostgresURL(t) // the server outlives the suite, so it is started before
 	storetest.Run(t, func(t *testing.T) tasker.Store { return taskertest.OnPostgres(t) })
 }
 
@@ -55,6 +56,7 @@ func TestThePostgresStoreKeepsTheContractHoweverItIsConnected(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the usual connection is tried by another test")
 	}
+	taskertest.PostgresURL(t) // the server outlives the suite, so it is started before
 	for _, c := range connections {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

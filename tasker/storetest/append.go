@@ -23,6 +23,7 @@ var appending = chapter{"append", []promise{
 	{"a claim that is sent again is stored once", claimSentAgain},
 	{"an end that is sent again is stored once", endSentAgain},
 	{"a call of which half was stored can be sent again", halfSentAgain},
+	{"what is sent again after others have gone on changes nothing", sentAgainLate},
 	{"an append without events changes the row and stores no record", silentAppend},
 	{"an append without events is refused at a wrong position", silentAppendIsRefused},
 	{"an append to an unknown task is refused, and the others of the call are stored", unknownTask},
@@ -241,6 +242,32 @@ func halfSentAgain(w *world) {
 		if ids := idsOf(w.load(a.Task).Records); len(ids) != 3 || ids[2] != a.Record.ID {
 			w.Errorf("a task has the records %v, want %v to be the third and last", ids, a.Record.ID)
 		}
+	}
+}
+
+// sentAgainLate sends appends again whose answers came after all, when the
+// task has moved on: a store that finds their records in the log must not do
+// a second time what went with them.
+func sentAgainLate(w *world) {
+	k, other := w.join(), w.join()
+	task := w.submit()
+	claim := owns(w.next(task, k.id))
+	w.stores(claim)
+	release := releases(w.next(task, k.id), tasker.TaskWaiting, 0)
+	w.stores(release)
+	poke := pokes(w.next(task, nobody))
+	w.stores(poke)
+	parked := w.load(task)
+	for _, again := range []tasker.Append{claim, release, poke} {
+		w.append(again)
+		w.same(parked, w.load(task), "sending again what was stored long ago")
+	}
+	other.claims(task)
+	w.stores(releases(w.next(task, other.id), tasker.TaskBlocked, -1))
+	blocked := w.load(task)
+	for _, again := range []tasker.Append{claim, release, poke} {
+		w.append(again)
+		w.same(blocked, w.load(task), "sending again what was stored long ago")
 	}
 }
 

@@ -202,10 +202,10 @@ func (w *world) awake(k worker, task tasker.ID, read int64) {
 	row := w.row(task)
 	poke, owned := k.owned()[task]
 	if row.Poke <= read {
-		w.Errorf("the poke is %d and was %d", row.Poke, read)
+		w.Fatalf("the poke is %d and was %d", row.Poke, read)
 	}
 	if owned && poke <= read || !owned && !w.isOffered(task) {
-		w.Errorf("nobody is told: the row is %+v, owned %v with poke %d", row, owned, poke)
+		w.Fatalf("nobody is told: the row is %+v, owned %v with poke %d", row, owned, poke)
 	}
 }
 

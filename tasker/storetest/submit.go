@@ -18,7 +18,7 @@ var submitting = chapter{"submit", []promise{
 	{"an identity belongs to the first task that has it", identityIsTaken},
 	{"an identity counts within namespace and name, across versions", identityScope},
 	{"tasks without an identity are never the same", noIdentity},
-	{"in one call the first of equal identities is stored", identityWithinCall},
+	{"in one call one of equal identities is stored, and all are answered with it", identityWithinCall},
 	{"fifty submits at once with one identity make one task, and all get it", identityAtOnce},
 	{"calls whose identities cross make one task of each", identitiesCross},
 	{"an identity may be taken again after error and cancelled only", retryEnded},
@@ -155,13 +155,22 @@ func noIdentity(w *world) {
 func identityWithinCall(w *world) {
 	tasks := []tasker.NewTask{w.task(called("b")), w.task(called("a")), w.task(called("b")), w.task(), w.task(called("a")), w.task(called("b"))}
 	rows := w.submitAll(tasks...)
-	for i, want := range []int{0, 1, 0, 3, 1, 0} {
-		if rows[i].ID != tasks[want].Row.ID {
-			w.Errorf("answer %d is %v, want that of task %d", i, rows[i].ID, want)
+	stored := map[string]int{}
+	for i := range tasks {
+		if w.exists(tasks[i].Row.ID) {
+			stored[tasks[i].Row.Identity]++
 		}
-		if w.exists(tasks[i].Row.ID) != (want == i) {
-			w.Errorf("task %d is there: %v", i, want != i)
+	}
+	if diff := cmp.Diff(map[string]int{"a": 1, "b": 1, "": 1}, stored); diff != "" {
+		w.Errorf("other tasks are stored, by identity:\n%s", diff)
+	}
+	for i, row := range rows {
+		if row.Identity != tasks[i].Row.Identity || !w.exists(row.ID) {
+			w.Errorf("answer %d has the identity %q, want %q", i, row.Identity, tasks[i].Row.Identity)
 		}
+	}
+	if rows[0].ID != rows[2].ID || rows[0].ID != rows[5].ID || rows[1].ID != rows[4].ID {
+		w.Error("equal identities are answered with other tasks")
 	}
 }
 

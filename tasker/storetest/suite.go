@@ -60,7 +60,9 @@ var runs atomic.Int64
 
 // Run holds a store to its contract. open gives a fresh, empty store that
 // belongs to the test it is called with, and closes it in a cleanup of that
-// test. All cases run in parallel.
+// test. What it starts for longer, such as a server that tests share, is to be
+// there before Run: a goroutine that begins in a case and goes on after the
+// suite fails it. All cases run in parallel.
 func Run(t *testing.T, open func(t *testing.T) tasker.Store) {
 	t.Helper()
 	run := fmt.Sprintf("storetest-%d", runs.Add(1))
