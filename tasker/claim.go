@@ -13,6 +13,7 @@ import (
 const (
 	holdPerSlot  = 2
 	maxHeld      = 4096
+	maxClaim     = 512 // at once
 	maxHeldBytes = 256 << 20
 )
 
@@ -40,7 +41,7 @@ func (w *worker) room() int {
 	if w.stopping || w.claiming || !w.joined || free < w.config.Concurrency || w.bytes > maxHeldBytes {
 		return 0
 	}
-	return free
+	return min(free, maxClaim)
 }
 
 // found takes the tasks that the store offered. The claim is their next

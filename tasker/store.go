@@ -166,7 +166,7 @@ type Appended struct {
 type CandidateQuery struct {
 	Templates []TemplateKey // that it has every handler of
 	Tag       string        // "" for any
-	Limit     int
+	Limit     int           // at most 1000
 }
 
 // TemplateKey is a namespace and the hash of one of its templates.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tasker-systems/tasker-go/tasker"
@@ -117,7 +118,27 @@ func connect(ctx context.Context, url string) (*database, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	return nil, noDatabase(fmt.Sprintf("the database at %s cannot be used: %s", placeOf(url), oneLine(err)))
+	return nil, noDatabase(fmt.Sprintf("the database at %s cannot be used: %s", placeOf(url), reasonOf(err)))
+}
+
+// reasonOf says in a few words why a connection did not come about. The
+// driver tells of each address that it has tried, on a line each.
+func reasonOf(err error) string {
+	var answer *pgconn.PgError
+	var dial *net.OpError
+	var lookup *net.DNSError
+	switch {
+	case errors.As(err, &answer):
+		return answer.Message
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("it does not answer within %s", connectLimit)
+	case errors.As(err, &lookup):
+		return "there is no host of that name"
+	case errors.As(err, &dial):
+		return dial.Err.Error()
+	default:
+		return oneLine(err)
+	}
 }
 
 // placeOf is the part of a URL that may be shown.

@@ -29,6 +29,7 @@ type run struct {
 	world    *World
 	engine   *tasker.Engine
 	timeline *timeline
+	crashed  bool   // it has had its crash
 	leftover string // what to say of it when it was interrupted
 }
 
@@ -153,9 +154,8 @@ func (r *run) submit(ctx context.Context, store tasker.Store) (ids []tasker.ID, 
 
 // lookBack finds the tasks of a run that this process goes on with, and tells
 // what was done before.
-func (r *run) lookBack(ctx context.Context, store tasker.Store) ([]tasker.ID, error) {
+func (r *run) lookBack(ctx context.Context, store tasker.Store) (ids []tasker.ID, err error) {
 	const page = 1000
-	var ids []tasker.ID
 	done := 0
 	for more, before := true, (tasker.ID{}); more; {
 		rows, err := store.Rows(ctx, tasker.Filter{Tag: r.life.tag, Limit: page, Before: before})
@@ -175,15 +175,38 @@ func (r *run) lookBack(ctx context.Context, store tasker.Store) ([]tasker.ID, er
 		more = len(rows) == page
 	}
 	slices.Reverse(ids) // the newest came first
+	if r.crashed, err = r.hasCrashed(ctx, ids); err != nil {
+		return nil, err
+	}
 	var only *tasker.Task
 	if len(ids) == 1 {
-		var err error
 		if only, err = r.engine.Task(ctx, ids[0]); err != nil {
 			return nil, err
 		}
 	}
 	r.timeline.lookBack(r.life, only, done, len(ids))
 	return ids, nil
+}
+
+// hasCrashed says whether the step of -crash-after was completed before: then
+// the run has had its crash, and with many tasks would otherwise have one for
+// each of them.
+func (r *run) hasCrashed(ctx context.Context, ids []tasker.ID) (bool, error) {
+	if r.options.crashAfter == "" {
+		return false, nil
+	}
+	for _, id := range ids {
+		task, err := r.engine.Task(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(task.Steps, func(s tasker.TaskStep) bool {
+			return s.Name == r.options.crashAfter && s.State == tasker.StepComplete
+		}) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // work runs the tasks until each has ended or come to rest, or until ctx
@@ -246,7 +269,7 @@ func (r *run) wait(ctx context.Context, id tasker.ID) (*tasker.Task, error) {
 func (r *run) observe(row tasker.Row, record tasker.Record) {
 	r.timeline.observe(row, record)
 	for i := range record.Events {
-		if e := &record.Events[i]; e.Kind == tasker.Completed && e.Step == r.options.crashAfter {
+		if e := &record.Events[i]; e.Kind == tasker.Completed && e.Step == r.options.crashAfter && !r.crashed {
 			r.crash(e.Step)
 		}
 	}

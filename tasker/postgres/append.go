@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -23,6 +24,11 @@ func (s *Store) Append(ctx context.Context, appends []tasker.Append) (answers []
 	if !hasChildren(appends) {
 		answers, hints, err = s.append(ctx, s.pool, appends)
 	} else {
+		for i := range appends {
+			if err := s.checkTemplates(ctx, appends[i].Children); err != nil {
+				return nil, fmt.Errorf("append to task %s: %w", appends[i].Task, err)
+			}
+		}
 		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 			answers, hints, err = s.append(ctx, tx, appends)
 			return err
@@ -209,8 +215,8 @@ func appendLeaves(b []byte, leaves []tasker.StepLeft) []byte {
 	return b
 }
 
-// readStored reads which records were stored. They come in the order in which
-// they were sent.
+// readStored reads which records were stored. They come in the order of their
+// tasks, as order has them.
 func readStored(reply pgx.BatchResults, appends []tasker.Append, order []int, answers []tasker.Appended) error {
 	rows, err := reply.Query()
 	if err != nil {
@@ -222,8 +228,11 @@ func readStored(reply pgx.BatchResults, appends []tasker.Append, order []int, an
 		if err := r.Scan(&task, &at); err != nil {
 			return err
 		}
-		for appends[order[0]].Task != task.Bytes {
+		for len(order) > 0 && appends[order[0]].Task != task.Bytes {
 			order = order[1:]
+		}
+		if len(order) == 0 {
+			return fmt.Errorf("a record of task %s was stored out of order", tasker.ID(task.Bytes))
 		}
 		answers[order[0]] = tasker.Appended{Stored: true, At: at}
 		return nil

@@ -21,12 +21,19 @@ func (s *Store) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	batch := &pgx.Batch{}
+	batch.Queue(s.sql["next_wake"], templates, q.Tag)
 	batch.Queue(s.sql["in_order"])
 	batch.Queue(s.sql["candidates"], templates, namespaces, q.Tag, q.Limit)
-	batch.Queue(s.sql["next_wake"], templates, q.Tag)
 	answers := s.pool.SendBatch(ctx, batch)
 	defer answers.Close()
 	var found tasker.Candidates
+	var wake *time.Time
+	if err := answers.QueryRow().Scan(&found.Now, &wake); err != nil {
+		return tasker.Candidates{}, s.told("next_wake", err)
+	}
+	if wake != nil {
+		found.NextWake = *wake
+	}
 	if _, err := answers.Exec(); err != nil {
 		return tasker.Candidates{}, s.told("in_order", err)
 	}
@@ -43,13 +50,6 @@ func (s *Store) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker
 	}
 	if err != nil {
 		return tasker.Candidates{}, s.told("candidates", err)
-	}
-	var wake *time.Time
-	if err := answers.QueryRow().Scan(&found.Now, &wake); err != nil {
-		return tasker.Candidates{}, s.told("next_wake", err)
-	}
-	if wake != nil {
-		found.NextWake = *wake
 	}
 	for i := range found.Logs {
 		found.Logs[i].Now = found.Now
@@ -70,8 +70,8 @@ func (s *Store) wanted(ctx context.Context, keys []tasker.TemplateKey) (template
 	}
 	templates, namespaces = []int32{}, []string{}
 	for _, key := range keys {
-		if n, ok := numbers[key.Hash]; ok {
-			templates, namespaces = append(templates, n), append(namespaces, key.Namespace)
+		if n, ok := numbers[key.Hash]; ok && n.namespace == key.Namespace {
+			templates, namespaces = append(templates, n.id), append(namespaces, key.Namespace)
 		}
 	}
 	return templates, namespaces, nil
@@ -87,38 +87,72 @@ func (s *Store) Beat(ctx context.Context, b tasker.Beat) (tasker.Pulse, error) {
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(s.sql["bury"])
-	batch.Queue(s.sql["free_tasks"])
 	batch.Queue(s.sql["forget_workers"])
 	batch.Queue(s.sql[renew], uuid(b.Worker), b.Lease.Microseconds())
+	batch.Queue(s.sql["dead"])
 	batch.Queue(s.sql["owned"], uuid(b.Worker))
 	answers := s.pool.SendBatch(ctx, batch)
 	defer answers.Close()
-	var affected [4]int64
-	for i := range affected {
-		tag, err := answers.Exec()
-		if err != nil {
-			return tasker.Pulse{}, s.told("beat", err)
-		}
-		affected[i] = tag.RowsAffected()
-	}
-	var pulse tasker.Pulse
-	rows, err := answers.Query()
-	if err == nil {
-		err = eachRow(rows, func(r pgx.Rows) error { return scanOwned(r, &pulse) })
-	}
+	renewed, dead, pulse, err := readBeat(answers)
 	if err == nil {
 		err = answers.Close()
 	}
-	if err != nil {
-		return tasker.Pulse{}, s.told("owned", err)
+	if err == nil {
+		err = s.free(ctx, dead)
 	}
-	if freed := affected[1]; freed > 0 {
-		s.ears.tell(tasker.Hint{Kind: tasker.HintWork})
-	}
-	if renewed := affected[3]; renewed == 0 {
+	switch {
+	case err != nil:
+		return tasker.Pulse{}, s.told("beat", err)
+	case !renewed:
 		return tasker.Pulse{}, fmt.Errorf("worker %s: %w", b.Worker, tasker.ErrWorkerDead)
 	}
 	return pulse, nil
+}
+
+func readBeat(answers pgx.BatchResults) (renewed bool, dead []pgtype.UUID, pulse tasker.Pulse, err error) {
+	for range 3 { // bury, forget, renew
+		tag, err := answers.Exec()
+		if err != nil {
+			return false, nil, pulse, err
+		}
+		renewed = tag.RowsAffected() > 0
+	}
+	rows, err := answers.Query()
+	if err == nil {
+		dead, err = pgx.CollectRows(rows, pgx.RowTo[pgtype.UUID])
+	}
+	if err != nil {
+		return false, nil, pulse, err
+	}
+	if rows, err = answers.Query(); err == nil {
+		err = eachRow(rows, func(r pgx.Rows) error { return scanOwned(r, &pulse) })
+	}
+	return renewed, dead, pulse, err
+}
+
+// free lets others claim what the dead own.
+func (s *Store) free(ctx context.Context, dead []pgtype.UUID) error {
+	if len(dead) == 0 {
+		return nil
+	}
+	batch := &pgx.Batch{}
+	for _, worker := range dead {
+		batch.Queue(s.sql["free_tasks"], worker)
+	}
+	answers := s.pool.SendBatch(ctx, batch)
+	defer answers.Close()
+	freed := false
+	for range dead {
+		tag, err := answers.Exec()
+		if err != nil {
+			return err
+		}
+		freed = freed || tag.RowsAffected() > 0
+	}
+	if freed {
+		s.ears.tell(tasker.Hint{Kind: tasker.HintWork})
+	}
+	return answers.Close()
 }
 
 func scanOwned(rows pgx.Rows, pulse *tasker.Pulse) error {
@@ -140,12 +174,9 @@ func scanOwned(rows pgx.Rows, pulse *tasker.Pulse) error {
 func (s *Store) Leave(ctx context.Context, worker tasker.ID) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	batch := &pgx.Batch{}
-	batch.Queue(s.sql["leave"], uuid(worker))
-	batch.Queue(s.sql["free_tasks"])
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return s.told("leave", err)
+	_, err := s.pool.Exec(ctx, s.sql["leave"], uuid(worker))
+	if err == nil {
+		err = s.free(ctx, []pgtype.UUID{uuid(worker)})
 	}
-	s.ears.tell(tasker.Hint{Kind: tasker.HintWork})
-	return nil
+	return s.told("leave", err)
 }

@@ -105,4 +105,3 @@ func TestTheTasksOfAKilledWorkerAllGoOnWithinOneAndAHalfLeases(t *testing.T) {
 		}
 	}
 }
-

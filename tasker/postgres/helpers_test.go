@@ -92,4 +92,3 @@ func migrationNames(t *testing.T) []string {
 	}
 	return files
 }
-

@@ -189,7 +189,7 @@ func (s *Store) insert(ctx context.Context, db database, tasks []tasker.NewTask)
 	for i := range open {
 		open[i] = i
 	}
-	slices.SortFunc(open, func(a, b int) int { return compareRows(&tasks[a].Row, &tasks[b].Row) })
+	slices.SortStableFunc(open, func(a, b int) int { return compareIdentities(&tasks[a].Row, &tasks[b].Row) })
 	for try := 0; len(open) > 0; try++ {
 		if try == maxTries {
 			return nil, fmt.Errorf("task %s: its identity changes hands too fast", tasks[open[0]].Row.ID)
@@ -217,16 +217,23 @@ func (s *Store) insert(ctx context.Context, db database, tasks []tasker.NewTask)
 // task, then by none, then by the next.
 const maxTries = 10
 
-func compareRows(a, b *tasker.Row) int {
-	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Identity, b.Identity), slices.Compare(a.ID[:], b.ID[:]))
+// compareIdentities orders tasks so that two submits of the same identities
+// wait for each other instead of locking each other out.
+func compareIdentities(a, b *tasker.Row) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Identity, b.Identity))
 }
 
 // insertNew stores the open tasks that may be, and tells when each was.
 func (s *Store) insertNew(ctx context.Context, db database, tasks []tasker.NewTask, open []int) (map[tasker.ID]time.Time, error) {
 	c := &taskColumns{}
 	var free [3][]string
+	added := make(map[tasker.ID]bool, len(open))
 	for _, i := range open {
 		row := &tasks[i].Row
+		if added[row.ID] {
+			continue
+		}
+		added[row.ID] = true
 		c.add(&tasks[i])
 		if row.RetryEnded && row.Identity != "" {
 			free[0], free[1], free[2] = append(free[0], row.Namespace), append(free[1], row.Name), append(free[2], row.Identity)

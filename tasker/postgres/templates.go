@@ -15,7 +15,12 @@ import (
 // A number never changes its meaning.
 type templateIDs struct {
 	mu sync.Mutex
-	by map[string]int32 // by hash
+	by map[string]numbered // by hash
+}
+
+type numbered struct {
+	id        int32
+	namespace string
 }
 
 // SaveTemplates implements [tasker.Store].
@@ -90,7 +95,7 @@ func (s *Store) readTemplates(ctx context.Context, db queryer) ([]tasker.StoredT
 		return nil, err
 	}
 	var all []tasker.StoredTemplate
-	ids := map[string]int32{}
+	known := map[string]numbered{}
 	err = eachRow(rows, func(r pgx.Rows) error {
 		var t tasker.StoredTemplate
 		var id int32
@@ -98,21 +103,21 @@ func (s *Store) readTemplates(ctx context.Context, db queryer) ([]tasker.StoredT
 		if err := r.Scan(&id, &t.Namespace, &t.Name, &t.Version, &t.Hash, &t.Source, &steps); err != nil {
 			return err
 		}
-		ids[t.Hash] = id
+		known[t.Hash] = numbered{id, t.Namespace}
 		all = append(all, t)
 		return json.Unmarshal([]byte(steps), &all[len(all)-1].Steps)
 	})
 	if err == nil {
 		s.templates.mu.Lock()
-		s.templates.by = ids
+		s.templates.by = known
 		s.templates.mu.Unlock()
 	}
 	return all, err
 }
 
-// number gives the numbers of templates by their hashes. Another process may
+// numbers gives the numbers of templates by their hashes. Another process may
 // have saved one since this one looked.
-func (s *Store) numbers(ctx context.Context, hashes []string) (map[string]int32, error) {
+func (s *Store) numbers(ctx context.Context, hashes []string) (map[string]numbered, error) {
 	for looked := false; ; looked = true {
 		s.templates.mu.Lock()
 		by := s.templates.by

@@ -16,14 +16,18 @@ with wanted as (
       from wanted w
      cross join lateral (
            select id, priority from tasker.tasks
-            where template = w.template and not ready and wake_at <= now() and ($3::text = '' or tag = $3::text)
+            where template = w.template and not ready and wake_at <= (select clock_timestamp()) and ($3::text = '' or tag = $3::text)
             order by wake_at
             limit $4::int
            ) t
 ), picked as materialized (
-    select id, row_number() over (partition by namespace order by priority desc, id) as turn, namespace
-      from found
-     order by turn, random()
+    select *
+      from (
+            select id, row_number() over (partition by namespace order by priority desc, id) as turn, namespace
+              from found
+             order by turn, random()
+             limit 1000 -- tells the planner that these are few
+           ) first
      limit $4::int
 )
 select {row}, r.seq, r.id, r.writer, r.at, r.events

@@ -1,7 +1,8 @@
 -- Does to the rows of tasks what goes with appends, in their transaction: a
--- change goes with its record, which is there or was refused. One without a
--- record goes by the same rule: its position is free. A release holds only if
--- the poke is what its writer has read; else the writer owns the task.
+-- change goes with a record that this transaction has stored, and with no other:
+-- one that is sent again must not poke again. A change without a record wants
+-- its position free. A release holds only if the poke is what its writer has
+-- read; else the writer owns the task.
 update tasker.tasks t
    set poke = t.poke + c.poke::int,
        state = case when c.change = 3 or c.change = 2 and t.poke = c.if_poke then c.state
@@ -25,8 +26,8 @@ update tasker.tasks t
  where t.id = c.task
    and t.finished_at is null
    and r.id is not distinct from c.id
-   and (c.id is not null
-        or exists (select from tasker.records last where last.task = c.task and last.seq = c.after)
-           and exists (select from tasker.workers w where w.id = c.writer and not w.dead))
+   and (r.xmin = pg_current_xact_id()::xid
+        or c.id is null and exists (select from tasker.records last where last.task = c.task and last.seq = c.after)
+           and (c.writer is null or exists (select from tasker.workers w where w.id = c.writer and not w.dead and w.expires_at > clock_timestamp())))
    and (c.change not in (1, 2) or t.owner is null or t.owner = c.writer)
 returning c.n, coalesce(r.at, clock_timestamp()), c.change = 2 and t.owner is null, t.owner is not null

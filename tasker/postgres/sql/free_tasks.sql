@@ -1,5 +1,5 @@
--- Lets others claim what the dead own: every time, not only at the moment of
--- death, since a claim may have been under way then.
+-- Lets others claim what a dead worker owns: at every beat, not only at the
+-- moment of death, since a claim may have been under way then.
 update tasker.tasks
    set owner = null, ready = true, wake_at = clock_timestamp()
- where owner is not null and owner = any (array(select id from tasker.workers where dead))
+ where owner = $1::uuid

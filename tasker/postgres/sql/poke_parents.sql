@@ -13,7 +13,7 @@ update tasker.tasks parent
                  where t.parent is not null
                 offset 0
                ) child
-          join tasker.records r on r.task = child.task and r.seq = child.after + 1 and r.id = child.id
+          join tasker.records r on r.task = child.task and r.seq = child.after + 1 and r.id = child.id and r.xmin = pg_current_xact_id()::xid
          group by child.parent
        ) ended
  where parent.id = ended.parent

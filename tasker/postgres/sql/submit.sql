@@ -1,14 +1,13 @@
 -- Stores new tasks with their first records. A task that is there already, or
 -- whose identity is held by another, is passed over: read_submitted.sql then
--- tells who it is. The rows come sorted, so that two submits of the same
--- identities wait for each other instead of locking each other out.
+-- tells who it is. The rows come sorted by identity.
 with submitted as (
     select s.*, template.id as template, clock_timestamp() as at
       from unnest(
                $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::uuid[], $8::uuid[],
                $9::text[], $10::text[], $11::text[], $12::boolean[], $13::text[], $14::uuid[], $15::text[]
-           ) as s (id, hash, environment, namespace, name, priority, parent, root,
-                   correlation_id, tag, identity, retry_ended, input_hash, record, events)
+           ) with ordinality as s (id, hash, environment, namespace, name, priority, parent, root,
+                   correlation_id, tag, identity, retry_ended, input_hash, record, events, n)
       join tasker.templates template on template.hash = s.hash
 ), stored as (
     insert into tasker.tasks (id, template, environment, namespace, name, priority, parent, root, correlation_id, tag,
@@ -16,6 +15,7 @@ with submitted as (
     select id, template, environment, namespace, name, priority, parent, root, correlation_id, tag,
            identity, identity is not null, retry_ended, input_hash, 'pending', true, at, at
       from submitted
+     order by n
         on conflict do nothing
  returning id, created_at
 ), logged as (

@@ -1,0 +1,1 @@
+select id from tasker.workers where dead
