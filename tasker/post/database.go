@@ -135,7 +135,7 @@ func reasonOf(err error) string {
 	case errors.As(err, &lookup):
 		return "there is no host of that name"
 	case errors.As(err, &dial):
-		return dial.Err.Error()
+		return strings.TrimPrefix(dial.Err.Error(), "connect: ")
 	default:
 		return oneLine(err)
 	}
@@ -183,7 +183,7 @@ func findServer(ctx context.Context, say func(string, ...any)) (*server, error) 
 	var noDocker error
 	if ctx.Err() == nil {
 		var container *server
-		if container, noDocker = startContainer(ctx, say); noDocker == nil {
+		if container, noDocker = startContainer(ctx, containerImage(), containerName(containerImage()), say); noDocker == nil {
 			return container, nil
 		}
 	}

@@ -15,23 +15,29 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// The container has one name for each image, so that it is found again after
-// a crash. Like that of docker-compose.yml it listens to this machine only.
+// What runs in the container. Like that of docker-compose.yml it listens to
+// this machine only.
 const (
 	dockerImage    = "postgres:16-alpine"
 	dockerPassword = "tasker"
 	dockerHealth   = "pg_isready --host=127.0.0.1 --username=tasker --dbname=tasker"
 )
 
+func containerImage() string { return cmp.Or(os.Getenv("TASKER_POSTGRES_IMAGE"), dockerImage) }
+
+// containerName is one name for each image, so that the container is found
+// again, with its data, also after a crash.
+func containerName(image string) string {
+	return "tasker-go-" + strings.Trim(notInNames.ReplaceAllString(image, "-"), "-")
+}
+
 var notInNames = regexp.MustCompile(`[^a-zA-Z0-9]+`)
 
 // startContainer finds or starts a PostgreSQL with the docker command.
-func startContainer(ctx context.Context, say func(string, ...any)) (*server, error) {
+func startContainer(ctx context.Context, image, name string, say func(string, ...any)) (*server, error) {
 	if _, err := exec.LookPath("docker"); err != nil {
 		return nil, errors.New("there is no docker command")
 	}
-	image := cmp.Or(os.Getenv("TASKER_POSTGRES_IMAGE"), dockerImage)
-	name := "tasker-go-" + strings.Trim(notInNames.ReplaceAllString(image, "-"), "-")
 	state, err := docker(ctx, "inspect", "--type=container", "--format={{.State.Status}}", name)
 	switch {
 	case err == nil && state == "running":

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var stepNames = []string{"validate_cart", "process_payment", "update_inventory", "create_order", "send_confirmation"}
+
+func TestAfterACrashAtAnyBoundaryTheSameCommandGoesOnAndChargesOnce(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	for at, step := range stepNames {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			input := customer("crashes after " + step)
+			command := []string{"-db", url, "-crash-after", step, "-json", "-input", "-"}
+			crash(t, input, nil, command...)
+			o := start(t, input, nil, command...).end(t)
+			o.onceOnly(t)
+			if o.Notes.GatewayCalls != 1 {
+				t.Errorf("the gateway was called %d times, want once", o.Notes.GatewayCalls)
+			}
+			for i, s := range o.Tasks[0].Steps {
+				started := ask[int](t, url, "select count(*) from tasker.history where task = $1::uuid and step = $2 and kind = 'started'", o.Tasks[0].ID, s.Name)
+				if want := 1 + s.Lost; s.Attempts != 1 || started != want {
+					t.Errorf("%s shows %d attempts and was started %d times, want 1 and %d", s.Name, s.Attempts, started, want)
+				}
+				if i <= at && s.Lost != 0 {
+					t.Errorf("%s was done before the crash, and yet lost %d attempts by it", s.Name, s.Lost)
+				}
+			}
+			if runs := ask[int](t, url, "select count(*) from tasker_posts.runs where tag = (select tag from tasker.tasks where id = $1::uuid)", o.Tasks[0].ID); runs != 1 {
+				t.Errorf("the task belongs to %d runs", runs)
+			}
+		})
+	}
+}
+
+func TestACrashInTheMiddleOfAStepLosesTheAttemptAndNothingElse(t *testing.T) {
+	t.Parallel()
+	url, input := database(t), customer("hangs")
+	p := start(t, input, nil, "-db", url, "-input", "-", "-hang", "process_payment=1m")
+	p.until(t, "process_payment", "attempt 1")
+	_ = p.Process.Kill()
+	p.end(t)
+	o := start(t, input, nil, "-db", url, "-input", "-", "-json").end(t)
+	o.onceOnly(t)
+	if s := o.steps()["process_payment"]; s.Attempts != 1 || s.Lost != 1 {
+		t.Errorf("process_payment shows %d attempts and %d lost ones, want one of each", s.Attempts, s.Lost)
+	}
+}
+
+func TestACrashAfterALostAnswerDoesNotChargeAgain(t *testing.T) {
+	t.Parallel()
+	url, input := database(t), customer("hears nothing")
+	p := start(t, input, nil, "-db", url, "-input", "-", "-fail", "process_payment=2")
+	p.until(t, "process_payment", "ANSWER_LOST")
+	_ = p.Process.Kill()
+	p.end(t)
+	o := start(t, input, nil, "-db", url, "-input", "-", "-json").end(t)
+	o.onceOnly(t)
+	if s := o.steps()["process_payment"]; s.Attempts < 2 || o.Notes.GatewayCalls < 2 {
+		t.Errorf("process_payment shows %d attempts by %d calls, want another one after the lost answer", s.Attempts, o.Notes.GatewayCalls)
+	}
+}
+
+func TestOfTwoEqualCommandsAfterACrashOneGoesOnAndTheOtherIsANewRun(t *testing.T) {
+	t.Parallel()
+	url, input := database(t), customer("comes twice")
+	command := []string{"-db", url, "-json", "-input", "-"}
+	crash(t, input, nil, append(command, "-crash-after", "create_order")...)
+	begun := ask[string](t, url, "select id::text from tasker.tasks")
+	first, second := start(t, input, nil, command...), start(t, input, nil, command...)
+	a, b := first.end(t), second.end(t)
+	a.onceOnly(t)
+	b.onceOnly(t)
+	if (a.Tasks[0].ID == begun) == (b.Tasks[0].ID == begun) {
+		t.Errorf("the task %s was begun; the two commands report %s and %s", begun, a.Tasks[0].ID, b.Tasks[0].ID)
+	}
+}
+
+func TestManyOrdersGoOnAfterACrash(t *testing.T) {
+	t.Parallel()
+	url, input := database(t), customer("many")
+	command := []string{"-db", url, "-json", "-input", "-", "-n", "50", "-crash-after", "create_order"}
+	crash(t, input, nil, command...)
+	o := start(t, input, nil, command...).end(t)
+	o.onceOnly(t)
+	if len(o.Tasks) != 50 {
+		t.Errorf("the report has %d tasks, want 50", len(o.Tasks))
+	}
+	if wrong := ask[int](t, url, "select count(*) from tasker_posts.worlds where name = 'ledger' and json_array_length(value -> 'Charges') <> 1"); wrong != 0 {
+		t.Errorf("%d of the worlds have not exactly one charge", wrong)
+	}
+	if worlds := ask[int](t, url, "select count(distinct root) from tasker_posts.worlds"); worlds != 50 {
+		t.Errorf("there are %d worlds for 50 orders", worlds)
+	}
+}
+
+func TestCtrlCLeavesTheOrderForTheSameCommand(t *testing.T) {
+	t.Parallel()
+	url, input := database(t), customer("leaves")
+	p := start(t, input, nil, "-db", url, "-input", "-", "-hang", "process_payment=1m")
+	p.until(t, "process_payment", "attempt 1")
+	_ = p.Process.Signal(syscall.SIGINT)
+	o := p.end(t)
+	if o.exit != 130 || !strings.HasSuffix(o.stderr, "interrupted; the same command goes on with what is left\n") {
+		t.Fatalf("exit %d\n%s%s", o.exit, o.stdout, o.stderr)
+	}
+	o = start(t, input, nil, "-db", url, "-input", "-", "-json").end(t)
+	o.onceOnly(t)
+	if o.took > time.Second {
+		t.Errorf("it went on after %v; there was nothing to wait for", o.took)
+	}
+	if tasks := ask[int](t, url, "select count(*) from tasker.tasks"); tasks != 1 {
+		t.Errorf("there are %d tasks, want the one that was left", tasks)
+	}
+}
+
+func TestTheTimelineOfARunThatGoesOnBeginsWithWhatWasDoneBefore(t *testing.T) {
+	t.Parallel()
+	url, input := database(t), customer("reads")
+	command := []string{"-db", url, "-input", "-", "-crash-after", "process_payment"}
+	crash(t, input, nil, command...)
+	o := start(t, input, nil, command...).end(t)
+	lines := strings.Split(o.stdout, "\n")
+	if o.exit != 0 || !strings.Contains(lines[0], "by a process that died; this one goes on") ||
+		!strings.HasSuffix(lines[1], "done already: validate_cart, process_payment") {
+		t.Errorf("exit %d\n%s", o.exit, o.stdout)
+	}
+	if strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "waits for its next sign of life") {
+		t.Errorf("while it waited, standard error said:\n%s", o.stderr)
+	}
+}
