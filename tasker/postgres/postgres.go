@@ -152,11 +152,20 @@ func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(ctx, s.timeout)
 }
 
+// in gives the transaction that a context belongs to, or the pool. Whoever
+// holds a connection must not wait for a second one.
+func (s *Store) in(ctx context.Context) database {
+	if t := transactionOf(ctx); t != nil {
+		return t.tx
+	}
+	return s.pool
+}
+
 // query runs a statement and calls scan for each row of its answer.
 func (s *Store) query(ctx context.Context, name string, args []any, scan func(pgx.Rows) error) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	rows, err := s.pool.Query(ctx, s.sql[name], args...)
+	rows, err := s.in(ctx).Query(ctx, s.sql[name], args...)
 	if err == nil {
 		err = eachRow(rows, scan)
 	}

@@ -137,7 +137,7 @@ func (s *Store) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error)
 	text, args := s.list(&f)
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	found, err := s.pool.Query(ctx, text, args...)
+	found, err := s.in(ctx).Query(ctx, text, args...)
 	var rows []tasker.Row
 	if err == nil {
 		err = eachRow(found, func(r pgx.Rows) error {

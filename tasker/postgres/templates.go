@@ -81,7 +81,7 @@ func (s *Store) insertTemplates(ctx context.Context, tx pgx.Tx, templates []task
 func (s *Store) Templates(ctx context.Context) ([]tasker.StoredTemplate, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	all, err := s.readTemplates(ctx, s.pool)
+	all, err := s.readTemplates(ctx, s.in(ctx))
 	return all, s.told("templates", err)
 }
 

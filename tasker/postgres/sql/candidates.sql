@@ -16,7 +16,7 @@ with wanted as (
       from wanted w
      cross join lateral (
            select id, priority from tasker.tasks
-            where template = w.template and not ready and wake_at <= (select clock_timestamp()) and ($3::text = '' or tag = $3::text)
+            where template = w.template and not ready and wake_at <= now() and ($3::text = '' or tag = $3::text)
             order by wake_at
             limit $4::int
            ) t
