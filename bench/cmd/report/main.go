@@ -58,14 +58,14 @@ func (r *row) latency() (p50, p99 string) {
 	return num(harness.Pct(all, .5)), num(harness.Pct(all, .99))
 }
 
-// against gives r's speed as a multiple of base's, from the rounds that both have: what disturbs one
+// against gives g of r as a multiple of base's, from the rounds that both have: what disturbs one
 // round disturbs both.
-func (r *row) against(base *row) []float64 {
+func (r *row) against(base *row, g func(*harness.Result) float64) []float64 {
 	var v []float64
 	for i := range r.rounds {
 		for j := range base.rounds {
 			if r.rounds[i].Round == base.rounds[j].Round {
-				v = append(v, e2e(&r.rounds[i])/e2e(&base.rounds[j]))
+				v = append(v, g(&r.rounds[i])/g(&base.rounds[j]))
 			}
 		}
 	}
@@ -100,6 +100,14 @@ func num(v float64) string {
 func measured(v float64) string {
 	if v == 0 {
 		return ""
+	}
+	return num(v)
+}
+
+// fraction writes 0.066 as 1/15.
+func fraction(v float64) string {
+	if v > 0 && v < 1 {
+		return "1/" + num(1/v)
 	}
 	return num(v)
 }
@@ -153,23 +161,24 @@ func ratios(workload string, rows []*row, where string) {
 	floor := fastest(rows, (*row).isFloor)
 	peer := fastest(rows, func(r *row) bool { return !r.isFloor() && !r.isOurs() })
 	fmt.Printf("\n### %s, %s\n\n", workload, where)
-	fmt.Println("| | rounds | submit+drain, steps/s (min / **median** / max) | × fastest peer | % of floor | one task, ms p50 | p99 | CPU µs/step (worker + server) | WAL B/step |")
-	fmt.Println("|---|---|---|---|---|---|---|---|---|")
+	fmt.Println("| | rounds | submit+drain, steps/s (min / **median** / max) | × fastest peer | % of floor | one task, ms p50 | p99 | CPU µs/step (worker + server) | CPU, fastest peer = 1 | WAL B/step |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range rows {
-		var times, share string
+		var times, share, cost string
 		if peer != nil {
-			times = spread(r.against(peer))
+			times = spread(r.against(peer, e2e))
+			cost = fraction(middle(r.against(peer, both)))
 		}
 		if floor != nil {
-			share = measured(100 * middle(r.against(floor)))
+			share = measured(100 * middle(r.against(floor, e2e)))
 		}
 		p50, p99 := r.latency()
 		cpu := num(r.median(both))
 		if server := r.median(srv); server > 0 {
 			cpu += fmt.Sprintf(" (%s + %s)", num(r.median(mine)), num(server))
 		}
-		fmt.Printf("| %s | %d | %s | %s | %s | %s | %s | %s | %s |\n",
-			r.name(), len(r.rounds), spread(r.each(e2e)), times, share, p50, p99, cpu, measured(r.median(wal)))
+		fmt.Printf("| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s |\n",
+			r.name(), len(r.rounds), spread(r.each(e2e)), times, share, p50, p99, cpu, cost, measured(r.median(wal)))
 	}
 	fmt.Println()
 	if peer != nil {
