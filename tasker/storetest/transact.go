@@ -93,9 +93,8 @@ func transactionAppends(w *world) {
 	parent := k.has()
 	task := k.has(childOf(parent))
 	child := w.task(childOf(task))
-	answer, err := s.Transact(w.Context(), func(context.Context) (tasker.Append, error) {
-		return withChild(finishes(w.next(task, k.id), tasker.TaskComplete), child), nil
-	})
+	end := withChild(finishes(w.next(task, k.id), tasker.TaskComplete), child)
+	answer, err := s.Transact(w.Context(), func(context.Context) (tasker.Append, error) { return end, nil })
 	if err != nil || !answer.Stored {
 		w.Fatalf("stored: %v, %v", answer.Stored, err)
 	}
