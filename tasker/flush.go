@@ -19,7 +19,7 @@ func (w *worker) flush() {
 	if w.flushing || len(w.dirty) == 0 {
 		return
 	}
-	var batch []*held
+	batch := w.batch[:0]
 	size := 0
 	waiting := w.dirty[:0]
 	for _, h := range w.dirty {
@@ -43,11 +43,11 @@ func (w *worker) flush() {
 	w.dirty = waiting
 	if len(batch) > 0 {
 		slices.SortFunc(batch, func(a, b *held) int { return bytes.Compare(a.row.ID[:], b.row.ID[:]) })
-		appends := make([]Append, len(batch))
-		for i, h := range batch {
-			appends[i] = h.flight.append
+		appends := w.appends[:0]
+		for _, h := range batch {
+			appends = append(appends, h.flight.append)
 		}
-		w.flushing = true
+		w.flushing, w.batch, w.appends = true, batch, appends
 		go w.send(batch, appends, w.beatAt.Add(w.config.Lease))
 	}
 }
@@ -115,6 +115,7 @@ func (w *worker) send(batch []*held, appends []Append, until time.Time) {
 // means that somebody else was quicker, which needs no look.
 func (w *worker) flushed(batch []*held, answers []Appended, unclear bool, err error) {
 	w.flushing = false
+	defer clear(batch)
 	for i, h := range batch {
 		if w.held[h.row.ID] != h || h.flight == nil {
 			continue // lost meanwhile

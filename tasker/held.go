@@ -58,6 +58,9 @@ func (w *worker) record(h *held, e Event) {
 		h.stale = true
 		return
 	}
+	if h.pending == nil {
+		h.pending = make([]Event, 0, 2) // an outcome and a start, most of the time
+	}
 	h.pending = append(h.pending, e)
 	w.mark(h)
 }

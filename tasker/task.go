@@ -184,7 +184,7 @@ func (t *Task) foldStep(e *Event, at time.Time) error {
 
 // leaves gives the states in which events, folded already, have left steps.
 func (t *Task) leaves(events []Event) []StepLeft {
-	var left []StepLeft
+	left := make([]StepLeft, 0, len(events))
 	for i := range events {
 		switch e := &events[i]; {
 		case e.Step != "":

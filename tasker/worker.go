@@ -45,6 +45,8 @@ type worker struct {
 	sweepAt time.Time
 
 	flushing bool
+	batch    []*held // of the flush, and its appends: one at a time, so they are used again
+	appends  []Append
 	claiming bool
 	moreWork bool      // the store may have more for us
 	claimAt  time.Time // when to ask it at the latest

@@ -109,6 +109,7 @@ func TestAClaimAmongManyFinishedTasksReadsLittle(t *testing.T) {
 	fill(t, store, 50_000)
 	store.exec(t, "vacuum analyze {schema}.tasks")
 	var buffers int
+	var plan string
 	err := pgx.BeginFunc(t.Context(), store.Pool(), func(tx pgx.Tx) error {
 		statements := postgres.StatementsFor(store.schema)
 		if _, err := tx.Exec(t.Context(), statements["in_order"]); err != nil {
@@ -119,14 +120,15 @@ func TestAClaimAmongManyFinishedTasksReadsLittle(t *testing.T) {
 			return err
 		}
 		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		_, _ = fmt.Sscanf(regexp.MustCompile(`hit=\d+`).FindString(strings.Join(lines, "\n")), "hit=%d", &buffers)
+		plan = strings.Join(lines, "\n")
+		_, _ = fmt.Sscanf(regexp.MustCompile(`hit=\d+`).FindString(plan), "hit=%d", &buffers)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if buffers == 0 || buffers > 200 {
-		t.Errorf("claiming 10 of 50,000 tasks reads %d buffers, want at most 200", buffers)
+		t.Errorf("claiming 10 of 50,000 tasks reads %d buffers, want at most 200\n%s", buffers, plan)
 	}
 }
 

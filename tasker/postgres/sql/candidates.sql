@@ -1,29 +1,29 @@
 -- Tasks that want work, with their logs: round the namespaces, within one by
 -- priority and age. Reading them locks nothing: the claim is an append.
 with wanted as (
-    select * from unnest($1::int[], $2::text[]) as w (template, namespace)
+    select * from unnest($1::int[], $2::text[]) as w (number, namespace)
 ), found as (
-    select w.namespace, t.*
+    select t.*
       from wanted w
      cross join lateral (
-           select id, priority from tasker.tasks
-            where template = w.template and ready and ($3::text = '' or tag = $3::text)
+           select * from tasker.tasks
+            where template = w.number and ready and ($3::text = '' or tag = $3::text)
             order by priority desc, id
             limit $4::int
            ) t
      union all
-    select w.namespace, t.*
+    select t.*
       from wanted w
      cross join lateral (
-           select id, priority from tasker.tasks
-            where template = w.template and not ready and wake_at <= now() and ($3::text = '' or tag = $3::text)
+           select * from tasker.tasks
+            where template = w.number and not ready and wake_at <= now() and ($3::text = '' or tag = $3::text)
             order by wake_at
             limit $4::int
            ) t
 ), picked as materialized (
     select *
       from (
-            select id, row_number() over (partition by namespace order by priority desc, id) as turn, namespace
+            select found.*, row_number() over (partition by namespace order by priority desc, id) as turn
               from found
              order by turn, random()
              limit 1000 -- tells the planner that these are few
@@ -31,8 +31,9 @@ with wanted as (
      limit $4::int
 )
 select {row}, r.seq, r.id, r.writer, r.at, r.events
-  from picked
-  join tasker.tasks t on t.id = picked.id
+  from picked t
   join tasker.templates template on template.id = t.template
-  join tasker.records r on r.task = t.id
- order by picked.turn, picked.namespace, t.id, r.seq
+ cross join lateral (
+       select * from tasker.records where task = t.id order by seq
+       ) r
+ order by t.turn, t.namespace, t.id, r.seq
