@@ -83,11 +83,10 @@ func ask[T any](t *testing.T, url, query string, args ...any) (answer T) {
 // process is the post in a process of its own.
 type process struct {
 	*exec.Cmd
-	began          time.Time
-	stdout         *bufio.Reader
-	shown          bytes.Buffer // of standard output, as far as it was read
-	stdErr         bytes.Buffer
-	standardOutput io.Closer
+	began  time.Time
+	stdout *bufio.Reader
+	shown  bytes.Buffer // of standard output, as far as it was read
+	stdErr bytes.Buffer
 }
 
 // start runs the post with an input and more variables for its environment.

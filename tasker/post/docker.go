@@ -48,8 +48,8 @@ func startContainer(ctx context.Context, image, name string, say func(string, ..
 		_, err = docker(ctx, "run", "--detach", "--name="+name, "--publish=127.0.0.1::5432", "--stop-signal=SIGINT",
 			"--env=POSTGRES_USER=tasker", "--env=POSTGRES_DB=tasker", "--env=POSTGRES_PASSWORD="+dockerPassword,
 			"--health-cmd="+dockerHealth, "--health-interval=1s", "--health-timeout=5s", "--health-retries=60", image)
-		if _, again := docker(ctx, "inspect", "--type=container", name); again == nil {
-			err = nil // another process has just started it
+		if err != nil && strings.Contains(err.Error(), "already in use") {
+			err = nil // another process is just starting it
 		}
 	}
 	if err != nil {
@@ -71,16 +71,17 @@ const healthLimit = time.Minute
 func awaitHealth(ctx context.Context, name string) (address string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, healthLimit)
 	defer cancel()
-	for {
+	for began := time.Now(); ; {
 		health, err := docker(ctx, "inspect", "--format={{.State.Status}} {{.State.Health.Status}}", name)
 		switch {
+		case err != nil && time.Since(began) < callLimit: // it may be there in a moment
 		case err != nil:
 			return "", err
 		case health == "running healthy":
 			addresses, err := docker(ctx, "port", name, "5432/tcp")
 			address, _, _ = strings.Cut(addresses, "\n")
 			return address, err
-		case !strings.HasPrefix(health, "running"):
+		case strings.HasPrefix(health, "exited"), strings.HasPrefix(health, "dead"):
 			return "", fmt.Errorf("the container %s has ended; docker logs %s says why", name, name)
 		}
 		select {
@@ -116,14 +117,21 @@ func usedByOthers(ctx context.Context, url string) bool {
 }
 
 // docker runs the command and gives what it prints. Its error is the last
-// line that the command had to say.
+// thing that the command had to say.
 func docker(ctx context.Context, arguments ...string) (string, error) {
 	var out, complaint bytes.Buffer
 	c := exec.CommandContext(ctx, "docker", arguments...)
 	c.Stdout, c.Stderr = &out, &complaint
-	if err := c.Run(); err != nil {
-		lines := strings.Split(strings.TrimSpace(complaint.String()), "\n")
-		return "", fmt.Errorf("docker %s: %s", arguments[0], cmp.Or(strings.TrimSpace(lines[len(lines)-1]), err.Error()))
+	err := c.Run()
+	if err == nil {
+		return strings.TrimSpace(out.String()), nil
 	}
-	return strings.TrimSpace(out.String()), nil
+	said := err.Error()
+	for line := range strings.Lines(complaint.String()) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "Run 'docker") && !strings.HasPrefix(line, "See 'docker") {
+			said = line
+		}
+	}
+	return "", fmt.Errorf("docker %s: %s", arguments[0], strings.TrimPrefix(said, "docker: "))
 }

@@ -131,7 +131,9 @@ func (k *Kept[T]) read(ctx context.Context, c *cell[T], root tasker.ID) error {
 	return nil
 }
 
-// Of reads the value of a task's world. f must not keep it.
+// Of reads the value of a task's world. f must not keep it. On PostgreSQL it
+// is what is stored, also when another process has changed it meanwhile; where
+// that cannot be read, it is the last that this process knew.
 func (k *Kept[T]) Of(task tasker.ID, f func(T)) {
 	c, err := k.of(task)
 	if err != nil {
@@ -140,8 +142,8 @@ func (k *Kept[T]) Of(task tasker.ID, f func(T)) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.unsure {
-		_ = k.read(context.Background(), c, task) // else the last that is known to be stored
+	if k.disk != nil {
+		_ = k.read(context.Background(), c, task)
 	}
 	f(c.value)
 }

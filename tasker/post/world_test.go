@@ -137,7 +137,9 @@ func TestWhoWasTakenOverChangesNothingAndReadsAnew(t *testing.T) {
 	if err := putIn(ctx, next, 7); err != nil {
 		t.Errorf("it has read anew, and yet: %v", err)
 	}
-	if got := total(next, task); got != 12 {
-		t.Errorf("the till holds %d, want 12", got)
+	for _, k := range []*Kept[till]{late, next} {
+		if got := total(k, task); got != 12 {
+			t.Errorf("the till holds %d, want 12", got)
+		}
 	}
 }
