@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tasker-systems/tasker-go/tasker/payload"
+	"github.com/tasker-systems/tasker-go/tasker/shape"
 	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
@@ -170,7 +171,7 @@ func (b *binder) checkContext(where, what, key string, t reflect.Type, step int)
 	}
 	if step >= 0 {
 		if added, ok := b.addedAtSubmit()[key]; ok {
-			if misfit := fits(added, t); misfit != "" {
+			if misfit := shape.Misfit(added, t); misfit != "" {
 				b.say(where, "%s does not fit what the task handler adds to the context as %q: %s", what, key, misfit)
 			}
 			return
@@ -181,7 +182,7 @@ func (b *binder) checkContext(where, what, key string, t reflect.Type, step int)
 		b.say(where, "%s: the input_schema declares no %q%s", what, key, template.Suggest(key, schema.Names()))
 		return
 	}
-	if misfit := fitsSchema(declared, t); misfit != "" {
+	if misfit := shape.SchemaMisfit(declared, t); misfit != "" {
 		b.say(where, "%s does not fit the input_schema: %s", what, misfit)
 	}
 }
@@ -195,7 +196,7 @@ func (b *binder) addedAtSubmit() map[string]reflect.Type {
 	if !ok || h.out == nil || h.out.Kind() != reflect.Struct {
 		return nil
 	}
-	return jsonFields(h.out)
+	return shape.Fields(h.out)
 }
 
 func (b *binder) checkResult(where, what, name string, t reflect.Type, step int) int {
@@ -215,7 +216,7 @@ func (b *binder) checkResult(where, what, name string, t reflect.Type, step int)
 		b.say(where, "%s: %s is optional and may have no result; make the field a pointer", what, name)
 	}
 	if producer, ok := b.handlers.method(b.template.Steps[from].Handler); ok && producer.kind == stepHandler {
-		if misfit := fits(producer.out, t); misfit != "" {
+		if misfit := shape.Misfit(producer.out, t); misfit != "" {
 			b.say(where, "%s does not fit the result of %s: %s", what, name, misfit)
 		}
 	}

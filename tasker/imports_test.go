@@ -16,9 +16,10 @@ func TestTheEngineImportsTheStandardLibraryYAMLAndJSONSchemaOnly(t *testing.T) {
 	t.Parallel()
 	const own = "github.com/tasker-systems/tasker-go/tasker"
 	allowed := map[string][]string{
-		".":        {own + "/template", own + "/payload"},
+		".":        {own + "/template", own + "/payload", own + "/shape"},
 		"template": {own + "/payload", "gopkg.in/yaml.v3", "github.com/santhosh-tekuri/jsonschema/v6", "github.com/santhosh-tekuri/jsonschema/v6/kind"},
 		"payload":  nil,
+		"shape":    {own + "/template"},
 		"memory":   {own},
 		"money":    nil,
 	}

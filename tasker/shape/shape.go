@@ -1,4 +1,7 @@
-package tasker
+// Package shape compares what Go types look like as JSON: whether what one step
+// hands on can be read by the next, and whether a JSON Schema's values fit the
+// type that is to hold them.
+package shape
 
 import (
 	"encoding"
@@ -67,10 +70,10 @@ func deref(t reflect.Type) reflect.Type {
 	return t
 }
 
-// fits says why JSON made from one type cannot fill another, or "". Every
+// Misfit says why JSON made from one type cannot fill another, or "". Every
 // field that is to be filled must be there: one that is not can only be a
 // mistake in its name.
-func fits(from, to reflect.Type) string {
+func Misfit(from, to reflect.Type) string {
 	return fitting{}.check(from, to, "")
 }
 
@@ -95,23 +98,23 @@ func (seen fitting) check(from, to reflect.Type, path string) string {
 	case a != objectShape || from.Kind() == reflect.Map || to.Kind() == reflect.Map:
 		return ""
 	}
-	have := jsonFields(from)
-	for _, name := range slices.Sorted(maps.Keys(jsonFields(to))) {
+	have := Fields(from)
+	for _, name := range slices.Sorted(maps.Keys(Fields(to))) {
 		field, ok := have[name]
 		if !ok {
 			return at(path, fmt.Sprintf("there is no %q in %s%s", name, from, template.Suggest(name, slices.Collect(maps.Keys(have)))))
 		}
-		if misfit := seen.check(field, jsonFields(to)[name], path+"."+name); misfit != "" {
+		if misfit := seen.check(field, Fields(to)[name], path+"."+name); misfit != "" {
 			return misfit
 		}
 	}
 	return ""
 }
 
-// fitsSchema says why a value that a JSON Schema allows cannot fill a type,
+// SchemaMisfit says why a value that a JSON Schema allows cannot fill a type,
 // or "". It reads the keywords type, properties and items, and lets pass what
 // it cannot judge.
-func fitsSchema(schema map[string]any, to reflect.Type) string {
+func SchemaMisfit(schema map[string]any, to reflect.Type) string {
 	return schemaFits(schema, to, "")
 }
 
@@ -135,7 +138,7 @@ func schemaFits(schema map[string]any, to reflect.Type, path string) string {
 	if have != objectShape || !ok || to.Kind() != reflect.Struct {
 		return ""
 	}
-	fields := jsonFields(to)
+	fields := Fields(to)
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		property, ok := properties[name].(map[string]any)
 		if !ok {
@@ -167,8 +170,8 @@ func at(path, misfit string) string {
 	return path + ": " + misfit
 }
 
-// jsonFields gives the fields of a struct by their names in JSON.
-func jsonFields(t reflect.Type) map[string]reflect.Type {
+// Fields gives the fields of a struct by their names in JSON.
+func Fields(t reflect.Type) map[string]reflect.Type {
 	fields := map[string]reflect.Type{}
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
