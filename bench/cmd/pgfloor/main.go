@@ -109,7 +109,6 @@ type peer struct {
 	waiters  sync.Map
 	wake     chan struct{}
 	notify   chan struct{}
-	started  atomic.Bool
 	batches  atomic.Int64
 	batched  atomic.Int64
 	cancel   context.CancelFunc
