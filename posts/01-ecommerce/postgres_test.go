@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -132,7 +131,7 @@ func TestTheLocalServerEndsWithTheRunUnlessItIsKeptOrCrashes(t *testing.T) {
 	t.Cleanup(func() {
 		if server := pid(); server != 0 {
 			t.Errorf("a server was left behind, process %d", server)
-			_ = syscall.Kill(server, syscall.SIGQUIT)
+			_ = exec.Command("kill", "-QUIT", strconv.Itoa(server)).Run()
 			time.Sleep(time.Second)
 		}
 		_ = os.RemoveAll(cache)

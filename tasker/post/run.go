@@ -46,7 +46,9 @@ func (r *run) execute(ctx context.Context) (report *Report, err error) {
 		return report, err
 	}
 	defer func() {
-		err = errors.Join(err, r.life.end(r.fate(ctx, report, err)))
+		if late := r.life.end(r.fate(ctx, report, err)); late != nil {
+			r.say("%s", oneLine(late)) // the tasks are what they are
+		}
 	}()
 	return report, r.perform(ctx, db.store, report)
 }
@@ -66,9 +68,11 @@ func (r *run) begin(ctx context.Context, db *database) (err error) {
 	}
 	r.world.disk = &disk{pool: db.runs.pool, tag: r.life.tag}
 	if r.life.resumed {
-		r.world.disk.found, err = r.world.disk.readAll(ctx)
+		if r.world.disk.found, err = r.world.disk.readAll(ctx); err != nil {
+			return errors.Join(fmt.Errorf("read the world of the run: %w", err), r.life.end(runLetGo))
+		}
 	}
-	return err
+	return nil
 }
 
 // fate is what becomes of the run: it is over once it has been reported. One
