@@ -134,3 +134,17 @@ func TestTheTimelineOfARunThatGoesOnBeginsWithWhatWasDoneBefore(t *testing.T) {
 		t.Errorf("while it waited, standard error said:\n%s", o.stderr)
 	}
 }
+
+func TestAReaderThatGoesAwayDoesNotEndTheRun(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	p := start(t, "", nil, "-db", url, "-hang", "process_payment=100ms")
+	p.until(t, "submitted")
+	_ = p.output.Close()
+	if err := p.Wait(); err != nil {
+		t.Fatalf("the post ended by %v\n%s", err, p.stdErr.String())
+	}
+	if complete := ask[int](t, url, "select count(*) from tasker.tasks where state = 'complete'"); complete != 1 {
+		t.Errorf("%d tasks are complete", complete)
+	}
+}

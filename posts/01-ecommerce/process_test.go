@@ -84,6 +84,7 @@ func ask[T any](t *testing.T, url, query string, args ...any) (answer T) {
 type process struct {
 	*exec.Cmd
 	began  time.Time
+	output io.Closer
 	stdout *bufio.Reader
 	shown  bytes.Buffer // of standard output, as far as it was read
 	stdErr bytes.Buffer
@@ -100,7 +101,7 @@ func start(t *testing.T, input string, environment []string, args ...string) *pr
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.stdout = bufio.NewReader(io.TeeReader(out, &p.shown))
+	p.output, p.stdout = out, bufio.NewReader(io.TeeReader(out, &p.shown))
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -54,8 +54,10 @@ const (
 const lease = 2 * time.Second
 
 // Run is a post's main. It does not return. The first Ctrl-C ends the run in
-// good order, the second one ends the process.
+// good order, the second one ends the process. A reader that has gone away,
+// such as head, ends nothing: there may be a server to stop.
 func Run(p Post) {
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	code := p.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
@@ -81,8 +83,11 @@ func (p Post) Main(ctx context.Context, args []string, stdin io.Reader, stdout, 
 		writeJSON(stdout, report)
 	}
 	switch {
+	case ctx.Err() != nil && r.goesOn(report):
+		r.say("interrupted; the same command goes on with what is left")
+		return exitInterrupted
 	case ctx.Err() != nil:
-		r.say("interrupted%s", r.leftover)
+		r.say("interrupted")
 		return exitInterrupted
 	case err != nil:
 		r.say("%v", err)

@@ -64,7 +64,16 @@ func (r *run) summarize(report *Report) {
 		}
 		r.summarizeTask(paint, t)
 	}
-	fmt.Fprintf(r.stdout, "\nNext: go run ./posts/%s %s\n", r.post.Name, r.next())
+	next := r.next()
+	if r.goesOn(report) {
+		next = strings.Join(r.options.args, " ")
+	}
+	fmt.Fprintf(r.stdout, "\nNext: go run ./posts/%s %s\n", r.post.Name, next)
+}
+
+// goesOn says that the same command would go on with this run.
+func (r *run) goesOn(report *Report) bool {
+	return r.interrupted && r.world.disk != nil && !report.ended()
 }
 
 func (r *run) summarizeTask(paint paint, t *tasker.Task) {

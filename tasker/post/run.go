@@ -29,8 +29,9 @@ type run struct {
 	world    *World
 	engine   *tasker.Engine
 	timeline *timeline
-	crashed  bool   // it has had its crash
-	leftover string // what to say of it when it was interrupted
+
+	crashed     bool // it has had its crash
+	interrupted bool // it ended before its tasks did
 }
 
 // execute opens the database, begins a run or goes on with a dead one, and
@@ -121,11 +122,9 @@ func (r *run) perform(ctx context.Context, store tasker.Store, report *Report) e
 		report.Notes = r.post.Notes(r.world, ids[0])
 	}
 	r.timeline.close()
+	r.interrupted = ctx.Err() != nil
 	if !o.json {
 		r.summarize(report)
-	}
-	if r.world.disk != nil && !report.ended() {
-		r.leftover = "; the same command goes on with what is left"
 	}
 	return nil
 }
