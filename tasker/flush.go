@@ -55,7 +55,7 @@ func (w *worker) flush() {
 // appendFor makes the append of everything pending for a task, and of what
 // becomes of its row.
 func (w *worker) appendFor(h *held) (Append, bool) {
-	a := Append{Task: h.row.ID, After: h.seq, WakeIn: -1, Record: Record{ID: w.engine.newID(), Writer: w.id, Events: h.pending, Leaves: h.task.leaves(h.pending)}}
+	a := Append{Task: h.row.ID, After: h.seq, WakeIn: -1, Record: Record{ID: w.engine.newID(), Writer: w.id, Events: h.pending}}
 	switch {
 	case h.task.State.Final():
 		a.Change, a.State = FinishRow, h.task.State

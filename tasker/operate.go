@@ -67,16 +67,9 @@ func (e *Engine) Cancel(ctx context.Context, id ID, by By) error {
 		if s := log.Row.State; s.Final() {
 			return fmt.Errorf("cancel task %s, which is %s: %w", id, s, ErrEnded)
 		}
-		t, err := e.fold(ctx, log)
-		if err != nil {
-			return err
-		}
-		if err := t.fold(&event, log.Now); err != nil {
-			return err
-		}
 		a := Append{
 			Task: id, After: int64(len(log.Records)), Change: FinishRow, State: TaskCancelled, WakeIn: -1, Poke: true,
-			Record: Record{ID: e.newID(), Events: []Event{event}, Leaves: t.leaves([]Event{event})},
+			Record: Record{ID: e.newID(), Events: []Event{event}},
 		}
 		answers, err := e.store.Append(ctx, []Append{a})
 		if err != nil {

@@ -13,17 +13,6 @@ type Record struct {
 	Writer ID        // the worker, or zero for a client or an operator
 	At     time.Time // stamped by the store
 	Events []Event
-
-	// Leaves are the states that the record leaves steps in. They follow from
-	// the log; a store keeps them for those who look at it without the engine,
-	// and need not give them back.
-	Leaves []StepLeft
-}
-
-// StepLeft is the state that a record leaves a step in.
-type StepLeft struct {
-	Step  string
-	State StepState
 }
 
 // EventKind says what happened.

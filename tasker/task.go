@@ -3,7 +3,6 @@ package tasker
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker/template"
@@ -180,27 +179,6 @@ func (t *Task) foldStep(e *Event, at time.Time) error {
 	}
 	t.enter(i, to.to, at)
 	return nil
-}
-
-// leaves gives the states in which events, folded already, have left steps.
-func (t *Task) leaves(events []Event) []StepLeft {
-	left := make([]StepLeft, 0, len(events))
-	for i := range events {
-		switch e := &events[i]; {
-		case e.Step != "":
-			s := &t.Steps[t.template.Graph().Index[e.Step]]
-			if at := slices.IndexFunc(left, func(l StepLeft) bool { return l.Step == s.Name }); at < 0 {
-				left = append(left, StepLeft{s.Name, s.State})
-			}
-		case e.Kind == Cancelled || e.Kind == Finished:
-			for i := range t.Steps {
-				if s := &t.Steps[i]; s.State == StepCancelled {
-					left = append(left, StepLeft{s.Name, s.State})
-				}
-			}
-		}
-	}
-	return left
 }
 
 // enter puts step i into a state and keeps the counts that follow from it.

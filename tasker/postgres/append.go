@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -82,40 +83,27 @@ func (s *Store) append(ctx context.Context, db database, appends []tasker.Append
 // appendAll stores the records, then does what goes with those that were not
 // refused. It is one round trip, and one transaction.
 func (s *Store) appendAll(ctx context.Context, db database, appends []tasker.Append) ([]tasker.Appended, []tasker.Hint, error) {
-	order := make([]int, len(appends))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return slices.Compare(appends[a].Task[:], appends[b].Task[:]) })
+	order := inOrder(appends)
 	r := recordsOf(appends, order)
-	var c, ends changeColumns
-	for _, i := range order {
-		a := &appends[i]
-		if a.Change != tasker.KeepRow || a.Poke {
-			c.add(a, i)
-		}
-		if a.Change == tasker.FinishRow {
-			ends.add(a, i)
-		}
-	}
+	ends, changes := changesOf(appends, order)
 	batch := &pgx.Batch{}
-	batch.Queue(s.sql["append"], r.tasks, r.afters, r.ids, r.writers, r.events, r.leaves, r.changes)
-	if len(c.tasks) > 0 {
-		batch.Queue(s.sql["change_rows"], c.tasks, c.afters, c.ids, c.writers, c.changes, c.states, c.wakeIns, c.ifPokes, c.pokes)
-	}
+	batch.Queue(s.sql["append"], r.tasks, r.afters, r.ids, r.writers, r.events, r.changes)
 	if len(ends.tasks) > 0 {
-		batch.Queue(s.sql["poke_parents"], ends.tasks, ends.afters, ends.ids)
+		batch.Queue(s.sql["finish_rows"], ends.tasks, ends.afters, ends.ids, ends.states, ends.pokes)
+	}
+	if c := changes; len(c.tasks) > 0 {
+		batch.Queue(s.sql["change_rows"], c.tasks, c.afters, c.ids, c.writers, c.changes, c.states, c.wakeIns, c.ifPokes, c.pokes)
 	}
 	reply := db.SendBatch(ctx, batch)
 	defer reply.Close()
 	answers := make([]tasker.Appended, len(appends))
 	err := readStored(reply, appends, order, answers)
 	var hints []tasker.Hint
-	if err == nil && len(c.tasks) > 0 {
-		hints, err = readChanged(reply, appends, c.from, answers)
-	}
 	if err == nil && len(ends.tasks) > 0 {
-		hints, err = readPoked(reply, hints)
+		hints, err = readFinished(reply, appends, ends.from)
+	}
+	if err == nil && len(changes.tasks) > 0 {
+		hints, err = readChanged(reply, appends, changes.from, answers, hints)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -123,10 +111,20 @@ func (s *Store) appendAll(ctx context.Context, db database, appends []tasker.App
 	return answers, hints, reply.Close()
 }
 
+// inOrder gives the appends sorted by task, which those of a worker are.
+func inOrder(appends []tasker.Append) []int {
+	order := make([]int, len(appends))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(appends[a].Task[:], appends[b].Task[:]) })
+	return order
+}
+
 func (s *Store) appendOne(ctx context.Context, db database, a *tasker.Append) (answer tasker.Appended, err error) {
 	r := &a.Record
 	err = db.QueryRow(ctx, s.sql["append_one"], uuid(a.Task), a.After, uuid(r.ID), uuid(r.Writer),
-		string(tasker.AppendEvents(nil, r.Events)), string(appendLeaves(nil, r.Leaves))).Scan(&answer.At)
+		string(tasker.AppendEvents(nil, r.Events))).Scan(&answer.At)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return answer, nil
 	}
@@ -138,7 +136,7 @@ func (s *Store) appendOne(ctx context.Context, db database, a *tasker.Append) (a
 type recordColumns struct {
 	tasks, ids, writers []pgtype.UUID
 	afters              []int32
-	events, leaves      []string
+	events              []string
 	changes             []int16
 }
 
@@ -148,10 +146,10 @@ func recordsOf(appends []tasker.Append, order []int) *recordColumns {
 	n := len(appends)
 	r := &recordColumns{
 		tasks: make([]pgtype.UUID, 0, n), ids: make([]pgtype.UUID, 0, n), writers: make([]pgtype.UUID, 0, n),
-		afters: make([]int32, 0, n), events: make([]string, n), leaves: make([]string, n), changes: make([]int16, 0, n),
+		afters: make([]int32, 0, n), events: make([]string, 0, n), changes: make([]int16, 0, n),
 	}
 	var text []byte
-	ends := make([]int, 0, 2*n)
+	ends := make([]int, 0, n)
 	for _, i := range order {
 		a := &appends[i]
 		if len(a.Record.Events) == 0 {
@@ -161,19 +159,17 @@ func recordsOf(appends []tasker.Append, order []int) *recordColumns {
 		r.afters, r.changes = append(r.afters, int32(a.After)), append(r.changes, int16(a.Change))
 		text = tasker.AppendEvents(text, a.Record.Events)
 		ends = append(ends, len(text))
-		text = appendLeaves(text, a.Record.Leaves)
-		ends = append(ends, len(text))
 	}
-	r.events, r.leaves = r.events[:len(r.tasks)], r.leaves[:len(r.tasks)]
 	whole, from := string(text), 0
-	for i := range r.tasks {
-		r.events[i], r.leaves[i] = whole[from:ends[2*i]], whole[ends[2*i]:ends[2*i+1]]
-		from = ends[2*i+1]
+	for _, end := range ends {
+		r.events = append(r.events, whole[from:end])
+		from = end
 	}
 	return r
 }
 
-// changeColumns are the changes of change_rows.sql, likewise.
+// changeColumns are the changes of finish_rows.sql and change_rows.sql,
+// likewise.
 type changeColumns struct {
 	from                []int // which append each is of
 	tasks, ids, writers []pgtype.UUID
@@ -182,6 +178,19 @@ type changeColumns struct {
 	states              []string
 	wakeIns, ifPokes    []int64
 	pokes               []bool
+}
+
+// changesOf gives what happens to rows: tasks that end, and the rest.
+func changesOf(appends []tasker.Append, order []int) (ends, rest changeColumns) {
+	for _, i := range order {
+		switch a := &appends[i]; {
+		case a.Change == tasker.FinishRow:
+			ends.add(a, i)
+		case a.Change != tasker.KeepRow || a.Poke:
+			rest.add(a, i)
+		}
+	}
+	return ends, rest
 }
 
 func (c *changeColumns) add(a *tasker.Append, from int) {
@@ -195,24 +204,6 @@ func (c *changeColumns) add(a *tasker.Append, from int) {
 	c.tasks, c.ids, c.writers = append(c.tasks, uuid(a.Task)), append(c.ids, id), append(c.writers, uuid(a.Record.Writer))
 	c.afters, c.changes, c.states = append(c.afters, int32(a.After)), append(c.changes, int16(a.Change)), append(c.states, a.State.String())
 	c.wakeIns, c.ifPokes, c.pokes = append(c.wakeIns, wakeIn), append(c.ifPokes, a.IfPoke), append(c.pokes, a.Poke)
-}
-
-// appendLeaves appends a JSON object of steps and their states, nothing for
-// none.
-func appendLeaves(b []byte, leaves []tasker.StepLeft) []byte {
-	for i, l := range leaves {
-		if i == 0 {
-			b = append(b, '{')
-		} else {
-			b = append(b, ',')
-		}
-		b = append(tasker.AppendString(b, l.Step), ':', '"')
-		b = append(append(b, l.State.String()...), '"')
-	}
-	if len(leaves) > 0 {
-		b = append(b, '}')
-	}
-	return b
 }
 
 // readStored reads which records were stored. They come in the order of their
@@ -239,8 +230,39 @@ func readStored(reply pgx.BatchResults, appends []tasker.Append, order []int, an
 	})
 }
 
-// readChanged reads what became of rows, and gives the hints that follow.
-func readChanged(reply pgx.BatchResults, appends []tasker.Append, from []int, answers []tasker.Appended) (hints []tasker.Hint, err error) {
+// readFinished reads which tasks ended and which parents were poked, and gives
+// the hints that follow.
+func readFinished(reply pgx.BatchResults, appends []tasker.Append, from []int) (hints []tasker.Hint, err error) {
+	rows, err := reply.Query()
+	if err != nil {
+		return nil, err
+	}
+	var n *int
+	var parent pgtype.UUID
+	var owned bool
+	err = eachRow(rows, func(r pgx.Rows) error {
+		if err := r.Scan(&n, &parent, &owned); err != nil {
+			return err
+		}
+		switch {
+		case n == nil && owned:
+			hints = append(hints, tasker.Hint{Kind: tasker.HintPoke, Task: parent.Bytes})
+		case n == nil:
+			hints = append(hints, tasker.Hint{Kind: tasker.HintWork})
+		default:
+			a := &appends[from[*n-1]]
+			hints = append(hints, tasker.Hint{Kind: tasker.HintEnd, Task: a.Task})
+			if a.Poke {
+				hints = append(hints, tasker.Hint{Kind: tasker.HintPoke, Task: a.Task})
+			}
+		}
+		return nil
+	})
+	return hints, err
+}
+
+// readChanged reads what became of the other rows.
+func readChanged(reply pgx.BatchResults, appends []tasker.Append, from []int, answers []tasker.Appended, hints []tasker.Hint) ([]tasker.Hint, error) {
 	rows, err := reply.Query()
 	if err != nil {
 		return nil, err
@@ -257,41 +279,17 @@ func readChanged(reply pgx.BatchResults, appends []tasker.Append, from []int, an
 			*a = tasker.Appended{Stored: true, At: at} // it had no record
 		}
 		answers[i].Released = released
-		hints = appendHints(hints, &appends[i], released, owned)
-		return nil
-	})
-	return hints, err
-}
-
-// appendHints adds the hints that follow from a change of a row.
-func appendHints(hints []tasker.Hint, a *tasker.Append, released, owned bool) []tasker.Hint {
-	if a.Change == tasker.FinishRow || released {
-		hints = append(hints, tasker.Hint{Kind: tasker.HintEnd, Task: a.Task})
-	}
-	switch {
-	case a.Poke && (owned || a.Change == tasker.FinishRow):
-		hints = append(hints, tasker.Hint{Kind: tasker.HintPoke, Task: a.Task})
-	case a.Poke || released && a.WakeIn >= 0:
-		hints = append(hints, tasker.Hint{Kind: tasker.HintWork})
-	}
-	return hints
-}
-
-func readPoked(reply pgx.BatchResults, hints []tasker.Hint) ([]tasker.Hint, error) {
-	rows, err := reply.Query()
-	if err != nil {
-		return nil, err
-	}
-	var parent pgtype.UUID
-	var owned bool
-	err = eachRow(rows, func(r pgx.Rows) error {
-		err := r.Scan(&parent, &owned)
-		hint := tasker.Hint{Kind: tasker.HintWork}
-		if owned {
-			hint = tasker.Hint{Kind: tasker.HintPoke, Task: parent.Bytes}
+		a := &appends[i]
+		if released {
+			hints = append(hints, tasker.Hint{Kind: tasker.HintEnd, Task: a.Task})
 		}
-		hints = append(hints, hint)
-		return err
+		switch {
+		case a.Poke && owned:
+			hints = append(hints, tasker.Hint{Kind: tasker.HintPoke, Task: a.Task})
+		case a.Poke || released && a.WakeIn >= 0:
+			hints = append(hints, tasker.Hint{Kind: tasker.HintWork})
+		}
+		return nil
 	})
 	return hints, err
 }

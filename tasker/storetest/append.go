@@ -106,13 +106,13 @@ func someAreStored(w *world) {
 		children[i] = w.task(childOf(task))
 		appends[i] = finishes(w.next(task, k.id), tasker.TaskComplete)
 		appends[i].Children = children[i : i+1]
-		if i%3 == 0 {
-			appends[i].After-- // is behind
+		if i%3 == 1 { // read from behind these are others
+			appends[i].After--
 		}
 	}
 	answers := w.appendAll(appends...)
 	for i, task := range tasks {
-		stored := i%3 != 0
+		stored := i%3 != 1
 		log := w.load(task)
 		if answers[i].Stored != stored || (len(log.Records) == 3) != stored {
 			w.Errorf("append %d: stored %v by its answer, the log has %d records; want %v", i, answers[i].Stored, len(log.Records), stored)

@@ -124,8 +124,8 @@ func claimsInOneCall(w *world) {
 	stale := owns(w.next(behind, k.id))
 	w.stores(w.next(behind, nobody))
 	other.claims(taken)
-	answers := w.appendAll(owns(w.next(last, k.id)), stale, owns(w.next(taken, k.id)), owns(w.next(free, k.id)))
-	for i, want := range []bool{true, false, false, true} {
+	answers := w.appendAll(owns(w.next(last, k.id)), stale, owns(w.next(free, k.id)), owns(w.next(taken, k.id)))
+	for i, want := range []bool{true, false, true, false} {
 		if answers[i].Stored != want {
 			w.Errorf("claim %d: stored %v, want %v", i, answers[i].Stored, want)
 		}

@@ -71,27 +71,39 @@ create table tasker.records (
     writer uuid,                    -- a worker; null for clients and operators
     at     timestamptz not null default clock_timestamp(),
     events text not null,           -- a JSON array. Not of type json, which would be parsed on its way in
-    leaves text,                    -- a JSON object: step, and the state that the record leaves it in
     ends   boolean not null default false, -- nothing follows
     primary key (task, seq)
 ) with (autovacuum_vacuum_insert_scale_factor = 0.1);
 
--- The steps of every task as they stand, in the template's order.
+-- The steps of every task as they stand, in the template's order. A step is
+-- where the last event about it has left it; the end of a task leaves no step
+-- open.
 create view tasker.steps as
 select t.id as task, t.namespace, t.name, s.step, s.position,
-       case when l.state is null and t.finished_at is not null and t.state <> 'complete' then 'cancelled'
-            else coalesce(l.state, 'pending')
+       case when t.finished_at is not null and coalesce(last.state, 'pending') in ('pending', 'in_progress', 'waiting_for_retry')
+            then 'cancelled'
+            else coalesce(last.state, 'pending')
        end as state,
-       l.at as since
+       last.at as since
   from tasker.tasks t
   join tasker.templates template on template.id = t.template
  cross join lateral unnest(template.steps) with ordinality as s (step, position)
   left join (
-        select distinct on (r.task, e.key) r.task, e.key as step, e.value as state, r.at
+        select distinct on (r.task, e.event ->> 'step')
+               r.task, e.event ->> 'step' as step, r.at,
+               case e.event ->> 'kind'
+                    when 'started' then 'in_progress'
+                    when 'completed' then 'complete'
+                    when 'retrying' then 'waiting_for_retry'
+                    when 'failed' then 'error'
+                    when 'lost' then 'pending'
+                    when 'withdrawn' then 'pending'
+               end as state
           from tasker.records r
-         cross join lateral json_each_text(r.leaves::json) as e
-         order by r.task, e.key, r.seq desc
-       ) l on l.task = t.id and l.step = s.step;
+         cross join lateral json_array_elements(r.events::json) with ordinality as e (event, position)
+         where e.event ->> 'step' is not null
+         order by r.task, e.event ->> 'step', r.seq desc, e.position desc
+       ) last on last.task = t.id and last.step = s.step;
 
 -- Everything that happened, an event a row.
 create view tasker.history as

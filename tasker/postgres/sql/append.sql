@@ -5,10 +5,10 @@
 -- a record that has ended its task, nothing is taken from the dead, and a task
 -- that somebody has is not claimed. Sorted by task, so that two statements wait
 -- for each other instead of locking each other out.
-insert into tasker.records (task, seq, id, writer, events, leaves, ends)
-select a.task, a.after + 1, a.id, a.writer, a.events, nullif(a.leaves, ''), a.change = 3
-  from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::smallint[])
-       as a (task, after, id, writer, events, leaves, change)
+insert into tasker.records (task, seq, id, writer, events, ends)
+select a.task, a.after + 1, a.id, a.writer, a.events, a.change = 3
+  from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::text[], $6::smallint[])
+       as a (task, after, id, writer, events, change)
  where exists (select from tasker.records last where last.task = a.task and last.seq = a.after and not last.ends)
    and (a.writer is null or exists (select from tasker.workers w where w.id = a.writer and not w.dead and w.expires_at > clock_timestamp()))
    and (a.change not in (1, 2)
