@@ -12,6 +12,7 @@ import (
 // bytes.
 const (
 	holdPerSlot  = 2
+	maxAhead     = 512 // steps that are started ahead of a slot
 	maxHeld      = 4096
 	maxClaim     = 512 // at once
 	maxHeldBytes = 256 << 20
@@ -37,7 +38,7 @@ func (w *worker) claim() {
 // room is how many tasks may be asked for now; 0 while there is a reason not
 // to ask.
 func (w *worker) room() int {
-	free := min(holdPerSlot*w.config.Concurrency-w.used-w.queued, maxHeld-len(w.held))
+	free := min(holdPerSlot*(w.config.Concurrency+w.ahead)-w.used-w.queued, maxHeld-len(w.held))
 	if w.stopping || w.claiming || !w.joined || free < w.config.Concurrency || w.bytes > maxHeldBytes {
 		return 0
 	}

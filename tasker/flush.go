@@ -115,6 +115,7 @@ func (w *worker) send(batch []*held, appends []Append, until time.Time) {
 // means that somebody else was quicker, which needs no look.
 func (w *worker) flushed(batch []*held, answers []Appended, unclear bool, err error) {
 	w.flushing = false
+	w.ahead, w.turnover = min(w.turnover, maxAhead), 0
 	defer clear(batch)
 	for i, h := range batch {
 		if w.held[h.row.ID] != h || h.flight == nil {
@@ -169,19 +170,40 @@ func (w *worker) stored(h *held, at time.Time, released bool) {
 	}
 }
 
-// launch begins a handler whose start is stored, or takes the start back when
-// the worker is stopping.
+// launch lets a handler whose start is stored begin once there is a slot, or
+// takes the start back when the worker is stopping.
 func (w *worker) launch(r *run) {
 	h := r.task
-	if h.runs[r.step] != r {
+	switch {
+	case h.runs[r.step] != r:
 		w.takeSlot(h, -1)
-		return
+	case w.stopping:
+		w.withdraw(r)
+	default:
+		r.inLine = true
+		w.line = append(w.line, r)
 	}
-	if !w.stopping {
+}
+
+// serve begins handlers that stand in line, as far as there are slots.
+func (w *worker) serve() {
+	for len(w.line) > 0 && len(w.running) < w.config.Concurrency {
+		r := w.line[0]
+		w.line[0] = nil
+		w.line = w.line[1:]
+		r.inLine = false
+		if r.task.runs[r.step] != r {
+			w.takeSlot(r.task, -1) // lost or cancelled meanwhile
+			continue
+		}
 		w.running[r] = true
 		w.begin(r)
-		return
 	}
+}
+
+// withdraw takes back a start that no handler has seen.
+func (w *worker) withdraw(r *run) {
+	h := r.task
 	delete(h.runs, r.step)
 	w.takeSlot(h, -1)
 	w.record(h, Event{Kind: Withdrawn, Step: r.about.Step, Attempt: r.attempt})
@@ -197,7 +219,7 @@ func (w *worker) forget(h *held, cause error) {
 	h.todo, h.bytes = nil, 0
 	delete(w.held, h.row.ID)
 	for step, r := range h.runs {
-		if w.running[r] {
+		if w.running[r] || r.inLine {
 			w.end(r, cause)
 		} else {
 			w.takeSlot(h, -1)

@@ -122,9 +122,11 @@ func (w *worker) wakeTasks() {
 }
 
 // fill gives the free slots to steps. A step takes its slot when it is
-// chosen; its handler begins once the start is stored.
+// chosen; its handler begins once the start is stored. Where steps are quick,
+// as many more are chosen as are expected to end meanwhile, so that no slot
+// stands empty for the time of a flush.
 func (w *worker) fill() {
-	for w.joined && !w.stopping && w.used < w.config.Concurrency {
+	for w.joined && !w.stopping && w.used < w.config.Concurrency+w.ahead {
 		h := w.ready.pick(w.mayStart)
 		if h == nil {
 			return
@@ -193,6 +195,7 @@ func (w *worker) takeSlot(h *held, n int) {
 // settle takes the outcome of a run into the task.
 func (w *worker) settle(o *outcome) {
 	r, h := o.run, o.run.task
+	w.turnover++
 	delete(w.running, r)
 	delete(w.stuck, r)
 	if !r.abandoned {

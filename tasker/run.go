@@ -32,6 +32,7 @@ type run struct {
 
 	deadline  time.Time // zero for none
 	endedAt   time.Time // when its context was cancelled; zero for not yet
+	inLine    bool      // its start is stored, and it waits for a slot
 	abandoned bool      // went on long after its context had ended; its slot is given away
 }
 

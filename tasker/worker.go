@@ -42,7 +42,11 @@ type worker struct {
 	used    int            // slots taken, from the choice of a step to its outcome
 	usedBy  map[string]int // by namespace, and by template
 	stuck   map[*run]bool  // abandoned runs that still go on
-	sweepAt time.Time
+	line    []*run         // started, and waiting for a slot
+
+	turnover int // runs that ended since the last flush
+	ahead    int // and those before it: so many are started ahead of a slot
+	sweepAt  time.Time
 
 	flushing bool
 	batch    []*held // of the flush, and its appends: one at a time, so they are used again
@@ -127,6 +131,15 @@ func (e *Engine) Stop(ctx context.Context) error {
 // wind begins the stop: what nobody works on goes back to the store.
 func (w *worker) wind() {
 	w.stopping, w.moreWork = true, false
+	for _, r := range w.line {
+		r.inLine = false
+		if r.task.runs[r.step] == r {
+			w.withdraw(r)
+		} else {
+			w.takeSlot(r.task, -1)
+		}
+	}
+	w.line = nil
 	for _, h := range w.held {
 		w.advance(h)
 	}
@@ -234,6 +247,7 @@ func (w *worker) loop() {
 		}
 		w.wakeTasks()
 		w.sweep()
+		w.serve()
 		w.fill()
 		w.flush()
 		w.claim()
