@@ -78,11 +78,14 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "tasker"
 	}
-	// Compiling our short statements costs more than it saves.
-	config.ConnConfig.RuntimeParams["jit"] = "off"
+	for name, value := range cheaper {
+		config.ConnConfig.RuntimeParams[name] = value
+	}
 	pool, err := connect(ctx, config)
 	if isUnknownParameter(err) { // a proxy takes only the parameters that it knows
-		delete(config.ConnConfig.RuntimeParams, "jit")
+		for name := range cheaper {
+			delete(config.ConnConfig.RuntimeParams, name)
+		}
 		pool, err = connect(ctx, config)
 	}
 	if err != nil {
@@ -96,6 +99,11 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	s.ownsPool = true
 	return s, nil
 }
+
+// cheaper are settings that make the store cheaper to run; nothing depends on
+// them. Compiling its short statements costs more than it saves, and so does
+// planning them anew for the length of each array.
+var cheaper = map[string]string{"jit": "off", "plan_cache_mode": "force_generic_plan"}
 
 func connect(ctx context.Context, config *pgxpool.Config) (*pgxpool.Pool, error) {
 	pool, err := pgxpool.NewWithConfig(ctx, config)
