@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -60,13 +61,20 @@ func (w *worker) begin(r *run) {
 	select {
 	case w.runs <- r:
 	default:
-		go func() {
-			w.execute(r)
-			for r := range w.runs {
-				w.execute(r)
-			}
-		}()
+		go w.executeAll(r)
 	}
+}
+
+// executeAll runs handlers one after the other. The room that it keeps on its
+// stack is what a handler needs that decodes its input: without it the stack
+// would shrink while it waits, and be copied as it grows for each run.
+func (w *worker) executeAll(r *run) {
+	var room [4 << 10]byte
+	w.execute(r)
+	for r := range w.runs {
+		w.execute(r)
+	}
+	runtime.KeepAlive(&room)
 }
 
 // execute runs a handler. The outcome is posted in whatever way it ends: by
@@ -94,7 +102,7 @@ var exited = Permanent(CodeExit, "the handler ended its goroutine; runtime.Goexi
 // runner is the step's handler with the middleware around it.
 func (w *worker) runner(r *run) Runner {
 	bound, task := r.task.plan.steps[r.step], r.task.task
-	runner := func(ctx context.Context) (any, error) { return call(ctx, bound, task.Steps) }
+	var runner Runner = func(ctx context.Context) (any, error) { return call(ctx, bound, task.Steps) }
 	for i := len(w.config.Middleware) - 1; i >= 0; i-- {
 		runner = w.config.Middleware[i](runner)
 	}
