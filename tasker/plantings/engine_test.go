@@ -1,0 +1,87 @@
+package plantings
+
+const (
+	claiming  = "tasker/claim.go"
+	flushing  = "tasker/flush.go"
+	holding   = "tasker/held.go"
+	working   = "tasker/worker.go"
+	folding   = "tasker/task.go"
+	neverLost = "TestEveryCallOfTheStoreMayFailOnceBeforeOrAfterItTookEffect"
+)
+
+func inEngine(name string) test { return test{"tasker", name} }
+
+var inTheEngine = []planting{
+	{
+		"engine: its own record is not recognised after an unclear reply",
+		[]change{{claiming, "log.Records[at].ID == f.append.Record.ID", "false"}},
+		inEngine(neverLost),
+	}, {
+		"engine: a claim is given up that was stored after all",
+		[]change{{flushing, "!answers[i].Stored && !h.owned && !unclear", "!answers[i].Stored && !h.owned"}},
+		inEngine(neverLost),
+	}, {
+		"engine: a task that the store says is ours is not adopted",
+		[]change{{claiming, "w.adopt(o.Task)", "_ = w.adopt"}},
+		inEngine("TestATaskWhoseClaimWasNeverAnsweredIsAdopted"),
+	}, {
+		"engine: an attempt that nobody runs is not recorded as lost",
+		[]change{{claiming, "h.task.Steps[i].State == StepInProgress && h.runs[i] == nil", "false"}},
+		inEngine("TestATaskWhoseClaimWasNeverAnsweredIsAdopted"),
+	}, {
+		"engine: a task that the store says is not ours is kept",
+		[]change{{claiming, "!h.since.After(sent) && !owned[id]", "!owned[id] && sent.IsZero()"}},
+		inEngine("TestCancelEndsRunningHandlersAndStartsNothing"),
+	}, {
+		"engine: a poke that a beat tells of is not looked into",
+		[]change{{claiming, "h.owned && o.Poke != h.poke", "false"}},
+		inEngine("TestAPokeIsLookedIntoWhileAHandlerRuns"),
+	}, {
+		"engine: a handler begins before its start is stored",
+		[]change{{holding, "h.starting = append(h.starting, r)\n\tw.takeSlot(h, 1)", "w.takeSlot(h, 1)\n\tw.launch(r)"}},
+		inEngine("TestAnAttemptIsOnRecordBeforeItsHandlerBegins"),
+	}, {
+		"engine: a worker goes on after its lease",
+		[]change{
+			{claiming, "w.now.Sub(w.beatAt) >= w.config.Lease", "w.now.Sub(w.beatAt) >= 10*w.config.Lease"},
+			{working, "next := w.beatAt.Add(w.config.Lease)", "next := w.beatAt.Add(10*w.config.Lease)"},
+		},
+		inEngine("TestAWorkerThatLosesContactLosesItsTasksAndComesBack"),
+	}, {
+		"engine: the time of the next task's wake is ignored",
+		[]change{{claiming, "!c.NextWake.IsZero() && wake.Before(w.claimAt)", "!c.NextWake.IsZero() && wake.IsZero()"}},
+		inEngine("TestRetriesComeOnTimeToTheNanosecond"),
+	}, {
+		"engine: waits are counted by the worker's clock",
+		[]change{{working, "return w.now.Add(w.skew)", "return w.now"}},
+		inEngine("TestRetriesComeOnTimeWhateverTheStoresClockSays/-1h0m0s"),
+	}, {
+		"engine: a wait is over by the store's clock, which the worker has not",
+		[]change{{holding, "h.wake = n.wake.Add(-w.skew)", "h.wake = n.wake"}},
+		inEngine("TestRetriesComeOnTimeWhateverTheStoresClockSays/1h0m0s"),
+	}, {
+		"engine: a completion stands though its transaction was refused",
+		[]change{{claiming, "case f != nil && f.transacts(i):", "case false:"}},
+		test{"tasker/postgres", "TestATransactionWhoseRecordIsRefusedIsDoneAgain"},
+	}, {
+		"engine: something else is stored while a transaction is under way",
+		[]change{{flushing, "h.loading || h.flight != nil ||", "h.loading ||"}},
+		inEngine("TestNothingElseOfATaskIsStoredWhileItsTransactionIsUnderWay"),
+	}, {
+		"engine: a refused record is published",
+		[]change{{flushing, "case !answers[i].Stored:\n", "case !answers[i].Stored:\n\t\t\tw.observe(h, h.flight.append.Record, w.now)\n"}},
+		inEngine("TestTheObserverSeesWhatIsStoredAndNothingElse"),
+	}, {
+		"engine: a start that no handler has seen is not taken back by a stop",
+		[]change{{flushing, "case w.stopping:\n\t\tw.withdraw(r)", "case false:"}},
+		inEngine("TestAStopTakesBackWhatNoHandlerHasSeen"),
+	}, {
+		"engine: a lost attempt is not counted",
+		[]change{{folding, "s.LostAttempts++", ""}},
+		inEngine("TestLostAttemptsCountApartAndHaveTheirOwnCeiling"),
+	}, {
+		"engine: the limit counts lost attempts",
+		[]change{{folding, "case Lost:\n\t\ts.Attempts--", "case Lost:"}},
+		inEngine("TestLostAttemptsCountApartAndHaveTheirOwnCeiling"),
+	},
+}

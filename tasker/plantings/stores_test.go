@@ -1,0 +1,179 @@
+package plantings
+
+// The folders and files that are planted in, and the suites that must see it.
+const (
+	memory     = "tasker/memory/memory.go"
+	leases     = "tasker/memory/lease.go"
+	queues     = "tasker/memory/queue.go"
+	appends    = "tasker/postgres/append.go"
+	claims     = "tasker/postgres/claim.go"
+	submits    = "tasker/postgres/submit.go"
+	transacts  = "tasker/postgres/transact.go"
+	statements = "tasker/postgres/sql/"
+)
+
+func onMemory(promise string) test {
+	return test{"tasker/memory", "TestTheMemoryStoreKeepsTheContract/" + promise}
+}
+
+func onPostgres(promise string) test {
+	return test{"tasker/postgres", "TestThePostgresStoreKeepsTheContract/" + promise}
+}
+
+func onAnotherClock(promise string) test {
+	return test{"tasker/postgres", "TestThePostgresStoreKeepsTheContractByTheDatabasesClock/" + promise}
+}
+
+// Where the memory store refuses an append.
+const memoryRefuses = "|| !mayAppend(e, a, writer, now) {\n"
+
+// Where PostgreSQL ties the change of a row to its record.
+const rowGoesWithRecord = `
+   and r.id is not distinct from c.id
+   and (r.xmin = pg_current_xact_id()::xid`
+
+var plantings = append(append(append([]planting{}, inMemory...), inPostgres...), inTheEngine...)
+
+var inMemory = []planting{
+	{
+		"memory: the children of a refused record are kept",
+		[]change{{memory, memoryRefuses, memoryRefuses + "for i := range a.Children { s.submit(&a.Children[i], now) }\n"}},
+		onMemory("append/a refused append leaves nothing behind"),
+	}, {
+		"memory: a refused claim makes its writer the owner",
+		[]change{{memory, memoryRefuses, memoryRefuses + "if e != nil && writer != nil && a.Change == tasker.OwnRow { s.own(e, writer) }\n"}},
+		onMemory("claim/a refused claim has neither record nor owner"),
+	}, {
+		"memory: a refused end is kept",
+		[]change{{memory, memoryRefuses, memoryRefuses + "if e != nil && a.Change == tasker.FinishRow { e.row.State, e.row.FinishedAt = a.State, now }\n"}},
+		onMemory("append/a refused append leaves nothing behind"),
+	}, {
+		"memory: what is sent again pokes again",
+		[]change{{memory, memoryRefuses, memoryRefuses + "if e != nil && a.Poke { s.poke(e, now) }\n"}},
+		onMemory("append/what is sent again after others have gone on changes nothing"),
+	}, {
+		"memory: a release ignores that the task was poked",
+		[]change{{memory, "if e.row.Poke != a.IfPoke {", "if false {"}},
+		onMemory("poke/a release with an older poke keeps its record and leaves the task with its writer"),
+	}, {
+		"memory: a child's end does not poke its parent",
+		[]change{{memory, "if parent := s.tasks[e.row.Parent]; parent != nil {", "if parent := s.tasks[e.row.Parent]; false {"}},
+		onMemory("poke/a child's end pokes its parent, whoever owns it"),
+	}, {
+		"memory: a late beat revives the dead",
+		[]change{{leases, "dead || w == nil && !b.First {", "!dead && w == nil && !b.First {"}},
+		onMemory("lease/a late beat finds the worker dead"),
+	}, {
+		"memory: a worker claims after its lease",
+		[]change{{memory, "(writer == nil || !now.Before(writer.until))", "writer == nil"}},
+		onMemory("claim/a worker whose lease has run out claims nothing, though nobody has noticed"),
+	}, {
+		"memory: a task is offered to those with another template",
+		[]change{{queues, "!slices.Contains(q.Templates, key.template)", "!slices.ContainsFunc(q.Templates, func(k tasker.TemplateKey) bool { return k.Namespace == key.template.Namespace })"}},
+		onMemory("candidates/only tasks of the templates asked for are offered"),
+	}, {
+		"memory: who comes second for an identity is told that it was stored",
+		[]change{{memory, "return holder.row\n", "return t.Row\n"}},
+		onMemory("submit/fifty submits at once with one identity make one task, and all get it"),
+	},
+}
+
+var inPostgres = []planting{
+	{
+		"postgres: the children of a refused record are kept",
+		[]change{{appends, "len(children) > 0 && answers[i].Stored {", "len(children) > 0 {"}},
+		onPostgres("append/a refused append leaves nothing behind"),
+	}, {
+		"postgres: a record is kept whose children are not",
+		[]change{{appends, "s.append(ctx, tx, appends)", "s.append(ctx, s.pool, appends)"}},
+		test{"tasker/postgres", "TestARecordWhoseChildrenCannotBeStoredIsNotStored"},
+	}, {
+		"postgres: the record of a writer that is behind is stored all the same",
+		[]change{{statements + "append_one.sql", "last.seq = $2::int", "last.seq >= $2::int"}},
+		onPostgres("append/an append at a taken position, or beyond the end, is refused"),
+	}, {
+		"postgres: a refused claim makes its writer the owner",
+		[]change{{statements + "change_rows.sql", rowGoesWithRecord, `
+   and (c.change = 1 or r.id is not distinct from c.id)
+   and (c.change = 1 or r.xmin = pg_current_xact_id()::xid`}},
+		onPostgres("claim/a refused claim has neither record nor owner"),
+	}, {
+		"postgres: a refused end is kept",
+		[]change{{statements + "finish_rows.sql", " and r.id = c.id", ""}, {statements + "finish_rows.sql", " and r.xmin = pg_current_xact_id()::xid", ""}},
+		onPostgres("append/a refused append leaves nothing behind"),
+	}, {
+		"postgres: what is sent again pokes again",
+		[]change{{statements + "change_rows.sql", "and (r.xmin = pg_current_xact_id()::xid", "and (r.xmin is not null"}},
+		onPostgres("append/what is sent again after others have gone on changes nothing"),
+	}, {
+		"postgres: a release ignores that the task was poked",
+		[]change{{statements + "change_rows.sql", "owner = case when c.change = 2 and t.poke = c.if_poke then null", "owner = case when c.change = 2 then null"}},
+		onPostgres("poke/a release with an older poke keeps its record and leaves the task with its writer"),
+	}, {
+		"postgres: a child's end does not poke its parent",
+		[]change{{statements + "finish_rows.sql", "poke = parent.poke + 1", "poke = parent.poke"}},
+		onPostgres("poke/a child's end pokes its parent, whoever owns it"),
+	}, {
+		"postgres: a child's end does not wake its parent",
+		[]change{
+			{statements + "finish_rows.sql", "parent.ready or parent.owner is null and parent.finished_at is null", "parent.ready"},
+			{statements + "finish_rows.sql", "case when parent.owner is null and parent.finished_at is null then clock_timestamp() else parent.wake_at end", "parent.wake_at"},
+		},
+		onPostgres("poke/a child's end pokes its parent, whoever owns it"),
+	}, {
+		"postgres: a task that has ended takes records",
+		[]change{{statements + "append.sql", " and not last.ends", ""}},
+		onPostgres("finish/a task that has ended takes no appends any more"),
+	}, {
+		"postgres: a late beat revives the dead",
+		[]change{{statements + "beat.sql", " and not dead", ""}},
+		onPostgres("lease/a late beat finds the worker dead"),
+	}, {
+		"postgres: a worker claims after its lease",
+		[]change{{statements + "append.sql", " and w.expires_at > clock_timestamp()", ""}},
+		onPostgres("claim/a worker whose lease has run out claims nothing, though nobody has noticed"),
+	}, {
+		"postgres: a worker records a step after its lease",
+		[]change{{statements + "append_one.sql", " and w.expires_at > clock_timestamp()", ""}},
+		test{"tasker/postgres", "TestAStepIsNotRecordedAfterTheLease"},
+	}, {
+		"postgres: a lease begins by the worker's clock",
+		[]change{
+			{claims, "b.Lease.Microseconds()", "time.Now().Add(b.Lease).UnixMicro()"},
+			{statements + "join.sql", "clock_timestamp() + $2", "'epoch'::timestamptz + $2"},
+			{statements + "beat.sql", "clock_timestamp() + $2", "'epoch'::timestamptz + $2"},
+		},
+		onAnotherClock("lease/once a lease has run out and another worker beats, its tasks are offered, not before"),
+	}, {
+		"postgres: a lease ends by the worker's clock",
+		[]change{
+			{claims, `batch.Queue(s.sql["bury"])`, `batch.Queue(s.sql["bury"], time.Now())`},
+			{statements + "bury.sql", "expires_at <= clock_timestamp()", "expires_at <= $1::timestamptz"},
+		},
+		onAnotherClock("lease/a late beat finds the worker dead"),
+	}, {
+		"postgres: the dead's tasks are freed at the moment of death only",
+		[]change{{statements + "dead.sql", "where dead", "where dead and xmin = pg_current_xact_id()::xid"}},
+		test{"tasker/postgres", "TestAClaimThatWasUnderWayAtItsWorkersDeathIsFreedByTheNextBeat"},
+	}, {
+		"postgres: a task is offered to those with another template",
+		[]change{{statements + "candidates.sql", "template = w.number and ready", "namespace = w.namespace and ready"}},
+		onPostgres("candidates/only tasks of the templates asked for are offered"),
+	}, {
+		"postgres: nobody is told when the next task wakes",
+		[]change{{claims, "found.NextWake = *wake", "_ = *wake"}},
+		onPostgres("release/the next wake is the earliest of the tasks that one may take"),
+	}, {
+		"postgres: who comes second for an identity is told that it was stored",
+		[]change{{submits, "if stored {\n\t\t\t\trows[i] =", "if stored = true; stored {\n\t\t\t\trows[i] ="}},
+		onPostgres("submit/fifty submits at once with one identity make one task, and all get it"),
+	}, {
+		"postgres: what a step wrote stands though its record was refused",
+		[]change{{transacts, "answer, hints = answers[0], more; !answer.Stored {", "answer, hints = answers[0], more; false {"}},
+		onPostgres("transact/a refused append rolls back, and is answered as refused"),
+	}, {
+		"postgres: the events of a record are out of order",
+		[]change{{"tasker/record_json.go", "b = events[i].appendJSON(b)", "b = events[len(events)-1-i].appendJSON(b)"}},
+		onPostgres("records/the events of a record keep their order"),
+	},
+}
