@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -140,6 +141,9 @@ type recordColumns struct {
 	changes             []int16
 }
 
+// texts are buffers that have grown to what a flush needs.
+var texts = sync.Pool{New: func() any { return new([]byte) }}
+
 // recordsOf gives the records of appends in an order. Their texts are parts of
 // one large one, since this is done for every step.
 func recordsOf(appends []tasker.Append, order []int) *recordColumns {
@@ -148,7 +152,9 @@ func recordsOf(appends []tasker.Append, order []int) *recordColumns {
 		tasks: make([]pgtype.UUID, 0, n), ids: make([]pgtype.UUID, 0, n), writers: make([]pgtype.UUID, 0, n),
 		afters: make([]int32, 0, n), events: make([]string, 0, n), changes: make([]int16, 0, n),
 	}
-	var text []byte
+	buffer := texts.Get().(*[]byte)
+	defer texts.Put(buffer)
+	text := (*buffer)[:0]
 	ends := make([]int, 0, n)
 	for _, i := range order {
 		a := &appends[i]
@@ -160,6 +166,7 @@ func recordsOf(appends []tasker.Append, order []int) *recordColumns {
 		text = tasker.AppendEvents(text, a.Record.Events)
 		ends = append(ends, len(text))
 	}
+	*buffer = text
 	whole, from := string(text), 0
 	for _, end := range ends {
 		r.events = append(r.events, whole[from:end])

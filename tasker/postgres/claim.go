@@ -37,6 +37,7 @@ func (s *Store) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker
 	if _, err := answers.Exec(); err != nil {
 		return tasker.Candidates{}, s.told("in_order", err)
 	}
+	var read logs
 	rows, err := answers.Query()
 	if err == nil {
 		err = eachRow(rows, func(r pgx.Rows) error {
@@ -45,15 +46,19 @@ func (s *Store) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker
 			if err := r.Scan(row.columns(record.columns()...)...); err != nil {
 				return err
 			}
-			return scanLogs(&found.Logs, &row, &record)
+			return read.add(&row, &record)
 		})
+	}
+	if err == nil {
+		err = answers.Close()
+	}
+	if err == nil {
+		err = s.nameTemplates(ctx, s.pool, &read.rows)
 	}
 	if err != nil {
 		return tasker.Candidates{}, s.told("candidates", err)
 	}
-	for i := range found.Logs {
-		found.Logs[i].Now = found.Now
-	}
+	found.Logs = read.logs(found.Now)
 	return found, nil
 }
 
@@ -71,7 +76,7 @@ func (s *Store) wanted(ctx context.Context, keys []tasker.TemplateKey) (template
 	templates, namespaces = []int32{}, []string{}
 	for _, key := range keys {
 		if n, ok := numbers[key.Hash]; ok && n.namespace == key.Namespace {
-			templates, namespaces = append(templates, n.id), append(namespaces, key.Namespace)
+			templates, namespaces = append(templates, n.number), append(namespaces, key.Namespace)
 		}
 	}
 	return templates, namespaces, nil

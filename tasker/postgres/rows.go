@@ -14,41 +14,39 @@ import (
 
 // rowTarget is what the columns of a task's row are scanned into.
 type rowTarget struct {
-	id, parent, root, owner  pgtype.UUID
-	correlationID, identity  *string
-	state                    string
-	wakeAt, finishedAt       *time.Time
-	createdAt                time.Time
-	namespace, name, version string
-	hash, environment        string
-	tag, inputHash           string
-	priority                 int
-	retryEnded               bool
-	poke                     int64
+	id, parent, root, owner pgtype.UUID
+	template                int32
+	correlationID, identity *string
+	environment, tag        string
+	inputHash, state        string
+	priority                int
+	retryEnded              bool
+	poke                    int64
+	createdAt               time.Time
+	wakeAt, finishedAt      *time.Time
 }
 
 // columns gives the targets in the order of rowColumns.
 func (r *rowTarget) columns(more ...any) []any {
-	return append([]any{&r.id, &r.parent, &r.root, &r.namespace, &r.name, &r.version, &r.hash, &r.environment,
-		&r.priority, &r.correlationID, &r.tag, &r.identity, &r.inputHash, &r.retryEnded,
-		&r.state, &r.owner, &r.wakeAt, &r.poke, &r.createdAt, &r.finishedAt}, more...)
+	return append([]any{&r.id, &r.parent, &r.root, &r.template, &r.environment, &r.priority, &r.correlationID, &r.tag, &r.identity,
+		&r.inputHash, &r.retryEnded, &r.state, &r.owner, &r.wakeAt, &r.poke, &r.createdAt, &r.finishedAt}, more...)
 }
 
-// row gives what was scanned. What is null in the table because it is usual
-// is spelled out here.
+// row gives what was scanned, but for what the template's number stands for.
+// What is null in the table because it is usual is spelled out here.
 func (r *rowTarget) row() (tasker.Row, error) {
 	row := tasker.Row{
 		ID: r.id.Bytes, Parent: idOf(r.parent), Root: idOf(r.root), Owner: idOf(r.owner),
-		Namespace: r.namespace, Name: r.name, Version: r.version, Hash: r.hash, Environment: r.environment,
-		Priority: r.priority, Tag: r.tag, InputHash: r.inputHash, RetryEnded: r.retryEnded,
+		Environment: r.environment, Priority: r.priority, Tag: r.tag, InputHash: r.inputHash, RetryEnded: r.retryEnded,
 		Poke: r.poke, CreatedAt: r.createdAt,
 	}
 	if !r.root.Valid {
 		row.Root = row.ID
 	}
-	row.CorrelationID = row.ID.String()
 	if r.correlationID != nil {
 		row.CorrelationID = *r.correlationID
+	} else {
+		row.CorrelationID = row.ID.String()
 	}
 	if r.identity != nil {
 		row.Identity = *r.identity
@@ -63,6 +61,18 @@ func (r *rowTarget) row() (tasker.Row, error) {
 		return row, fmt.Errorf("task %s: %w; a newer program has written it", row.ID, err)
 	}
 	return row, nil
+}
+
+// rows are rows that are being read, with the numbers of their templates.
+type rows struct {
+	read      []tasker.Row
+	templates []int32
+}
+
+func (rs *rows) add(r *rowTarget) error {
+	row, err := r.row()
+	rs.read, rs.templates = append(rs.read, row), append(rs.templates, r.template)
+	return err
 }
 
 // recordTarget is what the columns of a record are scanned into.
@@ -85,45 +95,61 @@ func idOf(u pgtype.UUID) tasker.ID { return u.Bytes } // all zero when it is nul
 // uuid is null for the zero id.
 func uuid(id tasker.ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: !id.IsZero()} }
 
-// scanLogs reads rows that each have a record beside their task's row, sorted
-// by task and position.
-func scanLogs(logs *[]tasker.Log, row *rowTarget, record *recordTarget) error {
-	if n := len(*logs); n == 0 || (*logs)[n-1].Row.ID != row.id.Bytes {
-		task, err := row.row()
-		if err != nil {
+// logs are rows that are being read with their records.
+type logs struct {
+	rows
+	records [][]tasker.Record
+}
+
+// add takes a task's row with one of its records. They come sorted by task
+// and position.
+func (ls *logs) add(row *rowTarget, record *recordTarget) error {
+	if n := len(ls.read); n == 0 || ls.read[n-1].ID != row.id.Bytes {
+		if err := ls.rows.add(row); err != nil {
 			return err
 		}
-		*logs = append(*logs, tasker.Log{Row: task})
+		ls.records = append(ls.records, nil)
 	}
 	r, err := record.record()
 	if err != nil {
 		return fmt.Errorf("task %s, record %d: %w", tasker.ID(row.id.Bytes), record.seq, err)
 	}
-	last := &(*logs)[len(*logs)-1]
-	last.Records = append(last.Records, r)
+	last := &ls.records[len(ls.records)-1]
+	*last = append(*last, r)
 	return nil
+}
+
+// logs gives what was read, at a time.
+func (ls *logs) logs(now time.Time) []tasker.Log {
+	all := make([]tasker.Log, len(ls.read))
+	for i := range all {
+		all[i] = tasker.Log{Row: ls.read[i], Records: ls.records[i], Now: now}
+	}
+	return all
 }
 
 // Load implements [tasker.Store].
 func (s *Store) Load(ctx context.Context, task tasker.ID) (tasker.Log, error) {
-	var logs []tasker.Log
+	var found logs
 	var now time.Time
-	err := s.query(ctx, "load", []any{uuid(task)}, func(rows pgx.Rows) error {
+	err := s.query(ctx, "load", []any{uuid(task)}, func(r pgx.Rows) error {
 		var row rowTarget
 		var record recordTarget
-		if err := rows.Scan(row.columns(append(record.columns(), &now)...)...); err != nil {
+		if err := r.Scan(row.columns(append(record.columns(), &now)...)...); err != nil {
 			return err
 		}
-		return scanLogs(&logs, &row, &record)
+		return found.add(&row, &record)
 	})
+	if err == nil {
+		err = s.nameTemplates(ctx, s.in(ctx), &found.rows)
+	}
 	if err != nil {
 		return tasker.Log{}, err
 	}
-	if len(logs) == 0 {
+	if len(found.read) == 0 {
 		return tasker.Log{}, fmt.Errorf("task %s: %w", task, tasker.ErrNotFound)
 	}
-	logs[0].Now = now
-	return logs[0], nil
+	return found.logs(now)[0], nil
 }
 
 // The bounds of a list.
@@ -137,20 +163,21 @@ func (s *Store) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error)
 	text, args := s.list(&f)
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	found, err := s.in(ctx).Query(ctx, text, args...)
-	var rows []tasker.Row
+	answer, err := s.in(ctx).Query(ctx, text, args...)
+	var found rows
 	if err == nil {
-		err = eachRow(found, func(r pgx.Rows) error {
+		err = eachRow(answer, func(r pgx.Rows) error {
 			var target rowTarget
 			if err := r.Scan(target.columns()...); err != nil {
 				return err
 			}
-			row, err := target.row()
-			rows = append(rows, row)
-			return err
+			return found.add(&target)
 		})
 	}
-	return rows, s.told("rows", err)
+	if err == nil {
+		err = s.nameTemplates(ctx, s.in(ctx), &found)
+	}
+	return found.read, s.told("rows", err)
 }
 
 // list puts the conditions of a filter behind the statement, only those that

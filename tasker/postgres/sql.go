@@ -17,9 +17,8 @@ var migrationFiles embed.FS
 
 // rowColumns are the columns of a task's row, in the order that rowTarget
 // scans them. In the files they are {row}.
-const rowColumns = `t.id, t.parent, t.root, t.namespace, t.name, template.version, template.hash, t.environment,
-       t.priority, t.correlation_id, t.tag, t.identity, t.input_hash, t.retry_ended,
-       t.state, t.owner, t.wake_at, t.poke, t.created_at, t.finished_at`
+const rowColumns = `t.id, t.parent, t.root, t.template, t.environment, t.priority, t.correlation_id, t.tag, t.identity,
+       t.input_hash, t.retry_ended, t.state, t.owner, t.wake_at, t.poke, t.created_at, t.finished_at`
 
 // statements are the texts of sql/, by name, for one schema. Every name in
 // them is qualified, so that no session state decides what they mean.

@@ -307,7 +307,7 @@ func unlessEmpty(text, usual string) *string {
 
 // readHolders fills in the rows that kept tasks from being stored. It gives
 // those for which there is none any more.
-func (s *Store) readHolders(ctx context.Context, db database, tasks []tasker.NewTask, open []int, rows []tasker.Row) ([]int, error) {
+func (s *Store) readHolders(ctx context.Context, db database, tasks []tasker.NewTask, open []int, into []tasker.Row) ([]int, error) {
 	if len(open) == 0 {
 		return nil, nil
 	}
@@ -319,19 +319,26 @@ func (s *Store) readHolders(ctx context.Context, db database, tasks []tasker.New
 	if err != nil {
 		return nil, err
 	}
-	answered := make([]bool, len(open))
+	var holders rows
+	var of []int // which of the open tasks each stands in the way of
 	err = eachRow(found, func(r pgx.Rows) error {
 		var target rowTarget
 		var n int
 		if err := r.Scan(target.columns(&n)...); err != nil {
 			return err
 		}
-		row, err := target.row()
-		if !answered[n-1] {
-			answered[n-1], rows[open[n-1]] = true, row
-		}
-		return err
+		of = append(of, n-1)
+		return holders.add(&target)
 	})
+	if err == nil {
+		err = s.nameTemplates(ctx, db, &holders)
+	}
+	answered := make([]bool, len(open))
+	for i, n := range of {
+		if !answered[n] { // the first is the task itself, if it is there
+			answered[n], into[open[n]] = true, holders.read[i]
+		}
+	}
 	var left []int
 	for n, i := range open {
 		if !answered[n] {

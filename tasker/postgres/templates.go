@@ -14,13 +14,14 @@ import (
 // templateIDs knows the numbers that stand for templates in the tasks' rows.
 // A number never changes its meaning.
 type templateIDs struct {
-	mu sync.Mutex
-	by map[string]numbered // by hash
+	mu       sync.Mutex
+	byHash   map[string]numbered
+	byNumber map[int32]numbered
 }
 
 type numbered struct {
-	id        int32
-	namespace string
+	number                         int32
+	namespace, name, version, hash string
 }
 
 // SaveTemplates implements [tasker.Store].
@@ -95,7 +96,7 @@ func (s *Store) readTemplates(ctx context.Context, db queryer) ([]tasker.StoredT
 		return nil, err
 	}
 	var all []tasker.StoredTemplate
-	known := map[string]numbered{}
+	byHash, byNumber := map[string]numbered{}, map[int32]numbered{}
 	err = eachRow(rows, func(r pgx.Rows) error {
 		var t tasker.StoredTemplate
 		var id int32
@@ -103,13 +104,14 @@ func (s *Store) readTemplates(ctx context.Context, db queryer) ([]tasker.StoredT
 		if err := r.Scan(&id, &t.Namespace, &t.Name, &t.Version, &t.Hash, &t.Source, &steps); err != nil {
 			return err
 		}
-		known[t.Hash] = numbered{id, t.Namespace}
+		known := numbered{id, t.Namespace, t.Name, t.Version, t.Hash}
+		byHash[t.Hash], byNumber[id] = known, known
 		all = append(all, t)
 		return json.Unmarshal([]byte(steps), &all[len(all)-1].Steps)
 	})
 	if err == nil {
 		s.templates.mu.Lock()
-		s.templates.by = known
+		s.templates.byHash, s.templates.byNumber = byHash, byNumber
 		s.templates.mu.Unlock()
 	}
 	return all, err
@@ -120,7 +122,7 @@ func (s *Store) readTemplates(ctx context.Context, db queryer) ([]tasker.StoredT
 func (s *Store) numbers(ctx context.Context, hashes []string) (map[string]numbered, error) {
 	for looked := false; ; looked = true {
 		s.templates.mu.Lock()
-		by := s.templates.by
+		by := s.templates.byHash
 		s.templates.mu.Unlock()
 		missing := ""
 		for _, hash := range hashes {
@@ -138,4 +140,28 @@ func (s *Store) numbers(ctx context.Context, hashes []string) (map[string]number
 			return nil, err
 		}
 	}
+}
+
+// nameTemplates fills in what the numbers of templates stand for.
+func (s *Store) nameTemplates(ctx context.Context, db queryer, rs *rows) error {
+	s.templates.mu.Lock()
+	known := s.templates.byNumber
+	s.templates.mu.Unlock()
+	for i, number := range rs.templates {
+		t, ok := known[number]
+		if !ok {
+			if _, err := s.readTemplates(ctx, db); err != nil {
+				return err
+			}
+			s.templates.mu.Lock()
+			known = s.templates.byNumber
+			s.templates.mu.Unlock()
+			if t, ok = known[number]; !ok {
+				return fmt.Errorf("task %s: %w", rs.read[i].ID, tasker.ErrNoTemplate)
+			}
+		}
+		row := &rs.read[i]
+		row.Namespace, row.Name, row.Version, row.Hash = t.namespace, t.name, t.version, t.hash
+	}
+	return nil
 }

@@ -32,7 +32,6 @@ with wanted as (
 )
 select {row}, r.seq, r.id, r.writer, r.at, r.events
   from picked t
-  join tasker.templates template on template.id = t.template
  cross join lateral (
        select * from tasker.records where task = t.id order by seq
        ) r

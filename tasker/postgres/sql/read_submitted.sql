@@ -16,5 +16,4 @@ with wanted as (
 select {row}, found.n
   from found
   join tasker.tasks t on t.id = found.id
-  join tasker.templates template on template.id = t.template
  order by found.n, found.rank

@@ -1,4 +1,3 @@
 -- A list of tasks; the conditions and the order follow.
 select {row}
   from tasker.tasks t
-  join tasker.templates template on template.id = t.template
