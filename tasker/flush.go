@@ -19,7 +19,7 @@ func (w *worker) flush() {
 	if w.flushing || len(w.dirty) == 0 {
 		return
 	}
-	batch := w.batch[:0]
+	batch, appends := w.spare.batch[:0], w.spare.appends[:0]
 	size := 0
 	waiting := w.dirty[:0]
 	for _, h := range w.dirty {
@@ -43,12 +43,11 @@ func (w *worker) flush() {
 	w.dirty = waiting
 	if len(batch) > 0 {
 		slices.SortFunc(batch, func(a, b *held) int { return bytes.Compare(a.row.ID[:], b.row.ID[:]) })
-		appends := w.appends[:0]
 		for _, h := range batch {
 			appends = append(appends, h.flight.append)
 		}
-		w.flushing, w.batch, w.appends = true, batch, appends
-		go w.send(batch, appends, w.beatAt.Add(w.config.Lease))
+		w.flushing, w.spare = true, flushed{}
+		go w.send(flushed{batch: batch, appends: appends}, w.beatAt.Add(w.config.Lease))
 	}
 }
 
@@ -88,21 +87,29 @@ func sizeOf(events []Event) int {
 	return n
 }
 
+// flushed is a batch that was sent, and what came of it.
+type flushed struct {
+	batch   []*held
+	appends []Append // of the batch, in its order
+	answers []Appended
+	unclear bool // it was sent more than once
+	err     error
+}
+
 // send stores a batch. An error leaves open whether it was stored, so the
 // same records are sent again, until one answer tells or the lease is over:
 // whoever finds its own record there has succeeded.
-func (w *worker) send(batch []*held, appends []Append, until time.Time) {
+func (w *worker) send(f flushed, until time.Time) {
 	ctx, cancel := context.WithDeadline(context.Background(), until)
 	defer cancel()
-	unclear := false
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		answers, err := w.store.Append(ctx, appends)
-		if err == nil || ctx.Err() != nil {
-			w.do(func() { w.flushed(batch, answers, unclear, err) })
+		f.answers, f.err = w.store.Append(ctx, f.appends)
+		if f.err == nil || ctx.Err() != nil {
+			w.do(func() { w.settleFlush(f) })
 			return
 		}
-		unclear = true
-		w.engine.log.Warn("tasker: the store did not take a batch of records; it is sent again", "records", len(appends), "error", err)
+		f.unclear = true
+		w.engine.log.Warn("tasker: the store did not take a batch of records; it is sent again", "records", len(f.appends), "error", f.err)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -110,28 +117,30 @@ func (w *worker) send(batch []*held, appends []Append, until time.Time) {
 	}
 }
 
-// flushed takes the store's answers. A refused record may be there all the
+// settleFlush takes the store's answers. A refused record may be there all the
 // same, from a sending whose answer was unclear. Without one, a refused claim
 // means that somebody else was quicker, which needs no look.
-func (w *worker) flushed(batch []*held, answers []Appended, unclear bool, err error) {
+func (w *worker) settleFlush(f flushed) {
 	w.flushing = false
 	w.ahead, w.turnover = min(w.turnover, maxAhead), 0
-	defer clear(batch)
-	for i, h := range batch {
+	for i, h := range f.batch {
 		if w.held[h.row.ID] != h || h.flight == nil {
 			continue // lost meanwhile
 		}
 		switch {
-		case err != nil:
+		case f.err != nil:
 			w.forget(h, ErrLeaseLost)
-		case !answers[i].Stored && !h.owned && !unclear:
+		case !f.answers[i].Stored && !h.owned && !f.unclear:
 			w.forget(h, ErrLeaseLost)
-		case !answers[i].Stored:
+		case !f.answers[i].Stored:
 			w.load(h)
 		default:
-			w.stored(h, answers[i].At, answers[i].Released)
+			w.stored(h, f.answers[i].At, f.answers[i].Released)
 		}
 	}
+	clear(f.batch)
+	clear(f.appends)
+	w.spare = flushed{batch: f.batch, appends: f.appends}
 }
 
 // stored goes on with a task whose append is in the log: handlers whose start

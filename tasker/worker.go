@@ -49,8 +49,7 @@ type worker struct {
 	sweepAt  time.Time
 
 	flushing bool
-	batch    []*held // of the flush, and its appends: one at a time, so they are used again
-	appends  []Append
+	spare    flushed // slices for the next flush to use
 	claiming bool
 	moreWork bool      // the store may have more for us
 	claimAt  time.Time // when to ask it at the latest
