@@ -88,22 +88,22 @@ func (s *Store) appendAll(ctx context.Context, db database, appends []tasker.App
 	r := recordsOf(appends, order)
 	ends, changes := changesOf(appends, order)
 	batch := &pgx.Batch{}
-	batch.Queue(s.sql["append"], r.tasks, r.afters, r.ids, r.writers, r.events, r.changes)
-	if len(ends.tasks) > 0 {
-		batch.Queue(s.sql["finish_rows"], ends.tasks, ends.afters, ends.ids, ends.states, ends.pokes)
+	batch.Queue(s.sql["append"], r.tasks.array(), r.afters, r.ids.array(), r.writers.array(), r.events, r.changes)
+	if len(ends.from) > 0 {
+		batch.Queue(s.sql["finish_rows"], ends.tasks.array(), ends.afters, ends.ids.array(), ends.states, ends.pokes)
 	}
-	if c := changes; len(c.tasks) > 0 {
-		batch.Queue(s.sql["change_rows"], c.tasks, c.afters, c.ids, c.writers, c.changes, c.states, c.wakeIns, c.ifPokes, c.pokes)
+	if c := changes; len(c.from) > 0 {
+		batch.Queue(s.sql["change_rows"], c.tasks.array(), c.afters, c.ids.array(), c.writers.array(), c.changes, c.states, c.wakeIns, c.ifPokes, c.pokes)
 	}
 	reply := db.SendBatch(ctx, batch)
 	defer reply.Close()
 	answers := make([]tasker.Appended, len(appends))
 	err := readStored(reply, appends, order, answers)
 	var hints []tasker.Hint
-	if err == nil && len(ends.tasks) > 0 {
+	if err == nil && len(ends.from) > 0 {
 		hints, err = readFinished(reply, appends, ends.from)
 	}
-	if err == nil && len(changes.tasks) > 0 {
+	if err == nil && len(changes.from) > 0 {
 		hints, err = readChanged(reply, appends, changes.from, answers, hints)
 	}
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *Store) appendOne(ctx context.Context, db database, a *tasker.Append) (a
 
 // recordColumns are the records of append.sql, a column a parameter.
 type recordColumns struct {
-	tasks, ids, writers []pgtype.UUID
+	tasks, ids, writers ids
 	afters              []int32
 	events              []string
 	changes             []int16
@@ -149,7 +149,7 @@ var texts = sync.Pool{New: func() any { return new([]byte) }}
 func recordsOf(appends []tasker.Append, order []int) *recordColumns {
 	n := len(appends)
 	r := &recordColumns{
-		tasks: make([]pgtype.UUID, 0, n), ids: make([]pgtype.UUID, 0, n), writers: make([]pgtype.UUID, 0, n),
+		tasks: newIDs(n), ids: newIDs(n), writers: newIDs(n),
 		afters: make([]int32, 0, n), events: make([]string, 0, n), changes: make([]int16, 0, n),
 	}
 	buffer := texts.Get().(*[]byte)
@@ -161,7 +161,9 @@ func recordsOf(appends []tasker.Append, order []int) *recordColumns {
 		if len(a.Record.Events) == 0 {
 			continue
 		}
-		r.tasks, r.ids, r.writers = append(r.tasks, uuid(a.Task)), append(r.ids, uuid(a.Record.ID)), append(r.writers, uuid(a.Record.Writer))
+		r.tasks.add(uuid(a.Task))
+		r.ids.add(uuid(a.Record.ID))
+		r.writers.add(uuid(a.Record.Writer))
 		r.afters, r.changes = append(r.afters, int32(a.After)), append(r.changes, int16(a.Change))
 		text = tasker.AppendEvents(text, a.Record.Events)
 		ends = append(ends, len(text))
@@ -179,7 +181,7 @@ func recordsOf(appends []tasker.Append, order []int) *recordColumns {
 // likewise.
 type changeColumns struct {
 	from                []int // which append each is of
-	tasks, ids, writers []pgtype.UUID
+	tasks, ids, writers ids
 	afters              []int32
 	changes             []int16
 	states              []string
@@ -208,7 +210,9 @@ func (c *changeColumns) add(a *tasker.Append, from int) {
 		wakeIn = a.WakeIn.Microseconds()
 	}
 	c.from = append(c.from, from)
-	c.tasks, c.ids, c.writers = append(c.tasks, uuid(a.Task)), append(c.ids, id), append(c.writers, uuid(a.Record.Writer))
+	c.tasks.add(uuid(a.Task))
+	c.ids.add(id)
+	c.writers.add(uuid(a.Record.Writer))
 	c.afters, c.changes, c.states = append(c.afters, int32(a.After)), append(c.changes, int16(a.Change)), append(c.states, a.State.String())
 	c.wakeIns, c.ifPokes, c.pokes = append(c.wakeIns, wakeIn), append(c.ifPokes, a.IfPoke), append(c.pokes, a.Poke)
 }

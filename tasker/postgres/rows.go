@@ -210,12 +210,32 @@ func (s *Store) list(f *tasker.Filter) (text string, args []any) {
 	return text, args
 }
 
-func uuids(ids []tasker.ID) []pgtype.UUID {
-	all := make([]pgtype.UUID, len(ids))
-	for i, id := range ids {
-		all[i] = uuid(id)
+// ids are a parameter of type uuid[].
+type ids struct{ elements []pgtype.UUID }
+
+func newIDs(n int) ids { return ids{make([]pgtype.UUID, 0, n)} }
+
+func (all *ids) add(id pgtype.UUID) { all.elements = append(all.elements, id) }
+
+// array gives the parameter. It points to its elements, since pgx would
+// allocate each of them otherwise.
+func (all *ids) array() pgtype.Array[*pgtype.UUID] {
+	a := pgtype.Array[*pgtype.UUID]{
+		Elements: make([]*pgtype.UUID, len(all.elements)), Valid: true,
+		Dims: []pgtype.ArrayDimension{{Length: int32(len(all.elements)), LowerBound: 1}},
 	}
-	return all
+	for i := range all.elements {
+		a.Elements[i] = &all.elements[i]
+	}
+	return a
+}
+
+func uuids(tasks []tasker.ID) pgtype.Array[*pgtype.UUID] {
+	var all ids
+	for _, id := range tasks {
+		all.add(uuid(id))
+	}
+	return all.array()
 }
 
 func names(states []tasker.TaskState) []string {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -107,6 +108,7 @@ func (s *Store) storeSubmits() {
 		for _, call := range calls {
 			close(call.done)
 		}
+		runtime.Gosched() // those who were answered may have more for the next statement
 	}
 }
 
@@ -243,8 +245,8 @@ func (s *Store) insertNew(ctx context.Context, db database, tasks []tasker.NewTa
 	if len(free[0]) > 0 {
 		batch.Queue(s.sql["free_identities"], free[0], free[1], free[2])
 	}
-	batch.Queue(s.sql["submit"], c.ids, c.hashes, c.environments, c.namespaces, c.names, c.priorities, c.parents, c.roots,
-		c.correlationIDs, c.tags, c.identities, c.retryEnded, c.inputHashes, c.records, c.events)
+	batch.Queue(s.sql["submit"], c.ids.array(), c.hashes, c.environments, c.namespaces, c.names, c.priorities, c.parents.array(), c.roots.array(),
+		c.correlationIDs, c.tags, c.identities, c.retryEnded, c.inputHashes, c.records.array(), c.events)
 	answers := db.SendBatch(ctx, batch)
 	defer answers.Close()
 	if len(free[0]) > 0 {
@@ -270,39 +272,36 @@ func (s *Store) insertNew(ctx context.Context, db database, tasks []tasker.NewTa
 	return created, answers.Close()
 }
 
-// taskColumns are the tasks of a submit, a column a parameter.
+// taskColumns are the tasks of a submit, a column a parameter. Empty texts of
+// columns that may be null stand for that.
 type taskColumns struct {
-	ids, parents, roots, records            []pgtype.UUID
+	ids, parents, roots, records            ids
 	hashes, environments, namespaces, names []string
 	tags, inputHashes, events               []string
-	correlationIDs, identities              []*string
+	correlationIDs, identities              []string
 	priorities                              []int32
 	retryEnded                              []bool
 }
 
 func (c *taskColumns) add(t *tasker.NewTask) {
 	row := &t.Row
-	c.ids, c.records = append(c.ids, uuid(row.ID)), append(c.records, uuid(t.Record.ID))
-	c.parents = append(c.parents, uuid(row.Parent))
+	c.ids.add(uuid(row.ID))
+	c.records.add(uuid(t.Record.ID))
+	c.parents.add(uuid(row.Parent))
 	root := uuid(row.Root)
 	root.Valid = root.Valid && row.Root != row.ID
-	c.roots = append(c.roots, root)
+	c.roots.add(root)
+	correlation := row.CorrelationID
+	if correlation == row.ID.String() {
+		correlation = ""
+	}
+	c.correlationIDs, c.identities = append(c.correlationIDs, correlation), append(c.identities, row.Identity)
 	c.hashes, c.environments = append(c.hashes, row.Hash), append(c.environments, row.Environment)
 	c.namespaces, c.names = append(c.namespaces, row.Namespace), append(c.names, row.Name)
 	c.tags, c.inputHashes = append(c.tags, row.Tag), append(c.inputHashes, row.InputHash)
-	c.correlationIDs = append(c.correlationIDs, unlessEmpty(row.CorrelationID, row.ID.String()))
-	c.identities = append(c.identities, unlessEmpty(row.Identity, ""))
 	c.priorities = append(c.priorities, int32(row.Priority))
 	c.retryEnded = append(c.retryEnded, row.RetryEnded)
 	c.events = append(c.events, string(tasker.AppendEvents(nil, t.Record.Events)))
-}
-
-// unlessEmpty is null for a text that is empty or usual.
-func unlessEmpty(text, usual string) *string {
-	if text == "" || text == usual {
-		return nil
-	}
-	return &text
 }
 
 // readHolders fills in the rows that kept tasks from being stored. It gives
@@ -315,7 +314,7 @@ func (s *Store) readHolders(ctx context.Context, db database, tasks []tasker.New
 	for _, i := range open {
 		c.add(&tasks[i])
 	}
-	found, err := db.Query(ctx, s.sql["read_submitted"], c.ids, c.namespaces, c.names, c.identities)
+	found, err := db.Query(ctx, s.sql["read_submitted"], c.ids.array(), c.namespaces, c.names, c.identities)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,9 @@
 -- whose identity is held by another, is passed over: read_submitted.sql then
 -- tells who it is. The rows come sorted by identity.
 with submitted as (
-    select s.*, template.id as template, clock_timestamp() as at
+    select s.id, s.environment, s.namespace, s.name, s.priority, s.parent, s.root, nullif(s.correlation_id, '') as correlation_id,
+           s.tag, nullif(s.identity, '') as identity, s.retry_ended, s.input_hash, s.record, s.events, s.n,
+           template.id as template, clock_timestamp() as at
       from unnest(
                $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::uuid[], $8::uuid[],
                $9::text[], $10::text[], $11::text[], $12::boolean[], $13::text[], $14::uuid[], $15::text[]
