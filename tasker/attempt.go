@@ -23,7 +23,8 @@ type Attempt struct {
 	initialization map[string]any
 	whole          json.RawMessage                   // the context
 	parts          func() map[string]json.RawMessage // the same by key
-	result         func(step string) (json.RawMessage, bool)
+	task           *Task                             // nil in a task handler
+	index          int                               // of the step
 
 	mu       sync.Mutex
 	metadata map[string]json.RawMessage
@@ -101,10 +102,10 @@ func (a *Attempt) Context() json.RawMessage {
 // Result gives the result of a step that this one depends on, directly or
 // not; ok is false when it has none.
 func (a *Attempt) Result(step string) (result json.RawMessage, ok bool) {
-	if a.result == nil {
+	if a.task == nil {
 		return nil, false
 	}
-	return a.result(step)
+	return a.task.resultFor(a.index, step)
 }
 
 // Initialization gives the handler's initialization from the template. It

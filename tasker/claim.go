@@ -229,9 +229,7 @@ func (w *worker) rebuild(h *held, task *Task, log *Log, f *flight, stored bool) 
 func (w *worker) loseOrphans(h *held) {
 	for i := range h.task.Steps {
 		if h.task.Steps[i].State == StepInProgress && h.runs[i] == nil {
-			for _, e := range h.task.lost(i) {
-				w.record(h, e)
-			}
+			w.lose(h, i)
 		}
 	}
 }

@@ -156,17 +156,14 @@ func (w *worker) choose(h *held, i int) {
 	if h.stale {
 		return
 	}
-	s := &h.task.Steps[i]
 	step := &h.plan.template.Steps[i]
-	task := h.task
-	r := &run{task: h, step: i, attempt: start.Attempt, timeout: step.Timeout, about: &Attempt{
+	r := &run{task: h, step: i, attempt: start.Attempt, timeout: step.Timeout, about: Attempt{
 		TaskID: h.row.ID, RootID: h.row.Root, ParentID: h.row.Parent,
 		Namespace: h.row.Namespace, Name: h.row.Name, Version: h.row.Version,
-		Step: s.Name, Number: start.Attempt, Max: s.MaxAttempts,
+		Step: step.Name, Number: start.Attempt, Max: h.task.Steps[i].MaxAttempts,
 		CorrelationID: h.row.CorrelationID, Tag: h.row.Tag,
 		initialization: step.Handler.Initialization,
-		whole:          h.task.Context, parts: h.parts,
-		result: func(name string) (json.RawMessage, bool) { return task.resultFor(i, name) },
+		whole:          h.task.Context, parts: h.parts, task: h.task, index: i,
 	}}
 	h.runs[i] = r
 	h.starting = append(h.starting, r)
@@ -211,9 +208,7 @@ func (w *worker) settle(o *outcome) {
 	if o.err == nil && !h.hasRoomFor(o) {
 		o.err = tooLarge
 	}
-	for _, e := range w.events(h, o) {
-		w.record(h, e)
-	}
+	w.recordOutcome(h, o)
 	w.advance(h)
 }
 
@@ -223,21 +218,29 @@ func (h *held) hasRoomFor(o *outcome) bool {
 
 var tooLarge = Permanent(CodeResultTooLarge, "with this result the task is larger than %d bytes; store it elsewhere and hand on where it is", MaxTaskBytes)
 
-// events is what is recorded of an outcome.
-func (w *worker) events(h *held, o *outcome) []Event {
+// recordOutcome records what became of a run.
+func (w *worker) recordOutcome(h *held, o *outcome) {
 	step := o.run.step
-	if o.withdrawn {
-		return []Event{{Kind: Withdrawn, Step: h.task.Steps[step].Name, Attempt: o.run.attempt}}
+	name := h.task.Steps[step].Name
+	switch {
+	case o.withdrawn:
+		w.record(h, Event{Kind: Withdrawn, Step: name, Attempt: o.run.attempt})
+	case o.err == nil:
+		w.record(h, Event{Kind: Completed, Step: name, Attempt: o.run.attempt, Result: o.result, Metadata: o.metadata})
+	case w.cutOff && o.run.ctx != nil && !o.run.endedAt.IsZero() && o.err.Kind == KindRetryable:
+		w.lose(h, step) // we ended it ourselves; what it did is not known
+	default:
+		e := h.task.failure(step, o.err, w.chance)
+		e.Metadata = o.metadata
+		w.record(h, e)
 	}
-	if o.err == nil {
-		return []Event{{Kind: Completed, Step: h.task.Steps[step].Name, Attempt: o.run.attempt, Result: o.result, Metadata: o.metadata}}
+}
+
+// lose records that what an attempt did is not known.
+func (w *worker) lose(h *held, step int) {
+	for _, e := range h.task.lost(step) {
+		w.record(h, e)
 	}
-	if w.cutOff && o.run.ctx != nil && !o.run.endedAt.IsZero() && o.err.Kind == KindRetryable {
-		return h.task.lost(step) // we ended it ourselves; what it did is not known
-	}
-	e := h.task.failure(step, o.err, w.chance)
-	e.Metadata = o.metadata
-	return []Event{e}
 }
 
 // sweepEvery is how often runs are looked at that should have ended.
@@ -285,9 +288,7 @@ func (w *worker) abandon(r *run) {
 		return
 	}
 	if w.cutOff {
-		for _, e := range h.task.lost(r.step) {
-			w.record(h, e)
-		}
+		w.lose(h, r.step)
 	} else {
 		timeout := Retryable(CodeTimeout, "the run took longer than timeout_seconds, and ignores that its context has ended")
 		w.record(h, h.task.failure(r.step, timeout, w.chance))

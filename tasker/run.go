@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -25,7 +24,7 @@ type run struct {
 	task    *held
 	step    int
 	attempt int
-	about   *Attempt
+	about   Attempt
 	runner  Runner
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -47,10 +46,9 @@ type outcome struct {
 	withdrawn bool // nothing is left of it: the handler has not run, or was rolled back
 }
 
-// begin starts the handler in a goroutine of its own: one that has ended its
-// last run, since its stack has grown to what handlers need, or a new one.
+// begin has the handler run in a goroutine of its own.
 func (w *worker) begin(r *run) {
-	r.ctx, r.cancel = context.WithCancelCause(WithAttempt(context.Background(), r.about))
+	r.ctx, r.cancel = context.WithCancelCause(WithAttempt(context.Background(), &r.about))
 	if r.transactional() {
 		w.boundTransaction(r)
 	}
@@ -58,23 +56,7 @@ func (w *worker) begin(r *run) {
 		r.deadline = w.now.Add(r.timeout)
 	}
 	r.runner = w.runner(r)
-	select {
-	case w.runs <- r:
-	default:
-		go w.executeAll(r)
-	}
-}
-
-// executeAll runs handlers one after the other. The room that it keeps on its
-// stack is what a handler needs that decodes its input: without it the stack
-// would shrink while it waits, and be copied as it grows for each run.
-func (w *worker) executeAll(r *run) {
-	var room [4 << 10]byte
-	w.execute(r)
-	for r := range w.runs {
-		w.execute(r)
-	}
-	runtime.KeepAlive(&room)
+	w.crew.add(r)
 }
 
 // execute runs a handler. The outcome is posted in whatever way it ends: by

@@ -38,7 +38,7 @@ type worker struct {
 	bytes   int      // payloads of the held tasks
 	dirty   []*held  // have something to be stored
 	running map[*run]bool
-	runs    chan *run      // to goroutines that wait for another run
+	crew    *crew
 	used    int            // slots taken, from the choice of a step to its outcome
 	usedBy  map[string]int // by namespace, and by template
 	stuck   map[*run]bool  // abandoned runs that still go on
@@ -80,10 +80,11 @@ func (e *Engine) Start(ctx context.Context) error {
 		now:     time.Now(),
 		held:    map[ID]*held{},
 		waiting: taskHeap{before: earlierWake, slot: amongWaiting},
-		running: map[*run]bool{}, runs: make(chan *run), stuck: map[*run]bool{}, usedBy: map[string]int{},
+		running: map[*run]bool{}, stuck: map[*run]bool{}, usedBy: map[string]int{},
 		moreWork: true,
 		done:     make(chan struct{}),
 	}
+	w.crew = newCrew(w.execute)
 	w.id, w.beatAt, w.joined = newID(w.now, e.chance), w.now, true
 	pulse, err := e.store.Beat(ctx, Beat{Worker: w.id, Lease: e.config.Lease, First: true})
 	if err != nil {
@@ -253,7 +254,7 @@ func (w *worker) loop() {
 		w.beat()
 		w.setAlarm()
 	}
-	close(w.runs)
+	w.crew.leave()
 	w.finishing.Wait()
 }
 

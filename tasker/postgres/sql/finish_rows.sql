@@ -16,7 +16,7 @@ with ended as (
        set poke = parent.poke + 1,
            ready = parent.ready or parent.owner is null and parent.finished_at is null,
            wake_at = case when parent.owner is null and parent.finished_at is null then clock_timestamp() else parent.wake_at end
-      from (select distinct ended.parent as id from ended where ended.parent is not null) child
+      from (select distinct ended.parent as id from ended where ended.parent is not null order by 1) child
      where parent.id = child.id
        and not exists (select from ended where ended.id = child.id)
  returning parent.id, parent.owner is not null as owned
