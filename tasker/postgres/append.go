@@ -226,8 +226,9 @@ func readStored(reply pgx.BatchResults, appends []tasker.Append, order []int, an
 	}
 	var task pgtype.UUID
 	var at time.Time
+	targets := []any{&task, &at}
 	return eachRow(rows, func(r pgx.Rows) error {
-		if err := r.Scan(&task, &at); err != nil {
+		if err := r.Scan(targets...); err != nil {
 			return err
 		}
 		for len(order) > 0 && appends[order[0]].Task != task.Bytes {

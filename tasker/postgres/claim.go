@@ -40,10 +40,11 @@ func (s *Store) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker
 	var read logs
 	rows, err := answers.Query()
 	if err == nil {
+		var row rowTarget
+		var record recordTarget
+		targets := row.columns(record.columns()...)
 		err = eachRow(rows, func(r pgx.Rows) error {
-			var row rowTarget
-			var record recordTarget
-			if err := r.Scan(row.columns(record.columns()...)...); err != nil {
+			if err := r.Scan(targets...); err != nil {
 				return err
 			}
 			return read.add(&row, &record)
