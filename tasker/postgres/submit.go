@@ -17,9 +17,11 @@ import (
 	"github.com/tasker-systems/tasker-go/tasker"
 )
 
-// Submits gather while one is under way and go out in one statement, so that
-// a thousand callers do not pay for a thousand transactions.
+// Submits gather while others are under way and go out in one statement, so
+// that a thousand callers do not pay for a thousand transactions. While one
+// waits for its commit, a second may be made.
 const (
+	maxSubmits     = 2       // statements under way
 	maxSubmit      = 256     // tasks, unless one call alone has more
 	maxSubmitBytes = 4 << 20 // of their records
 )
@@ -28,7 +30,7 @@ const (
 type submits struct {
 	mu      sync.Mutex
 	waiting []*submit
-	busy    bool
+	busy    int // statements under way
 	running sync.WaitGroup
 }
 
@@ -90,8 +92,8 @@ func (s *Store) enqueue(call *submit) {
 	s.submits.mu.Lock()
 	defer s.submits.mu.Unlock()
 	s.submits.waiting = append(s.submits.waiting, call)
-	if !s.submits.busy {
-		s.submits.busy = true
+	if s.submits.busy < maxSubmits {
+		s.submits.busy++
 		s.submits.running.Go(s.storeSubmits)
 	}
 }
@@ -125,7 +127,9 @@ func (s *submits) take() []*submit {
 	}
 	calls := slices.Clone(s.waiting[:n])
 	s.waiting = slices.Delete(s.waiting, 0, n)
-	s.busy = n > 0
+	if n == 0 {
+		s.busy--
+	}
 	return calls
 }
 
