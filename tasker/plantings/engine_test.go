@@ -18,7 +18,7 @@ var inTheEngine = []planting{
 		inEngine(neverLost),
 	}, {
 		"engine: a claim is given up that was stored after all",
-		[]change{{flushing, "!answers[i].Stored && !h.owned && !unclear", "!answers[i].Stored && !h.owned"}},
+		[]change{{flushing, "!f.answers[i].Stored && !h.owned && !f.unclear", "!f.answers[i].Stored && !h.owned"}},
 		inEngine(neverLost),
 	}, {
 		"engine: a task that the store says is ours is not adopted",
@@ -69,7 +69,7 @@ var inTheEngine = []planting{
 		inEngine("TestNothingElseOfATaskIsStoredWhileItsTransactionIsUnderWay"),
 	}, {
 		"engine: a refused record is published",
-		[]change{{flushing, "case !answers[i].Stored:\n", "case !answers[i].Stored:\n\t\t\tw.observe(h, h.flight.append.Record, w.now)\n"}},
+		[]change{{flushing, "case !f.answers[i].Stored:\n", "case !f.answers[i].Stored:\n\t\t\tw.observe(h, h.flight.append.Record, w.now)\n"}},
 		inEngine("TestTheObserverSeesWhatIsStoredAndNothingElse"),
 	}, {
 		"engine: a start that no handler has seen is not taken back by a stop",
