@@ -1,7 +1,7 @@
-.PHONY: help run test race lint format docs bench fuzz ci
+.PHONY: help run test race lint format docs bench compare plantings postgres fuzz ci
 
 help: ## list these targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 run: ## run post 01
 	go run ./posts/01-ecommerce
@@ -23,6 +23,16 @@ docs: ## draw docs/states.md and the posts' pictures again
 
 bench: ## measure the engine on the memory store
 	go test ./tasker -run '^$$' -bench . -benchtime 20x
+
+compare: ## measure the engine beside DBOS, River and bare PostgreSQL
+	bench/run.sh quick
+
+plantings: ## plant bugs, each of which a test must find
+	.ci/run plantings
+
+postgres: ## start a PostgreSQL in Docker and print its address
+	docker-compose up -d --wait
+	@echo 'DATABASE_URL=postgres://tasker:tasker@localhost:54320/tasker'
 
 fuzz: ## fuzz the template loader and the payload guard, a minute each
 	go test ./tasker/template -run '^$$' -fuzz FuzzParse -fuzztime 60s
