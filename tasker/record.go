@@ -23,19 +23,28 @@ const (
 	Submitted EventKind = iota // the first event of every log: Context
 	Claimed                    // a worker took the task: Worker
 	Expired                    // the task is past its time
-	Cancelled                  // an operator ended the task: Actor, Reason
+	Cancelled                  // an operator ended the task: Actor, Reason, Undo when what it did is to be undone
+	Undoing                    // no step runs any more, and what was done is undone from here on
 	Finished                   // the task ended by itself: TaskState
 
-	Started   // an attempt begins: Attempt
+	Started   // an attempt begins, or goes on after it was parked: Attempt
 	Completed // an attempt succeeded: Attempt, Result, Metadata
 	Retrying  // an attempt failed and another will follow: Attempt, Error, Delay, Metadata
 	Failed    // the step failed for good: Attempt, Error, Metadata
 	Lost      // an attempt's worker died, or was stopped while it ran: Attempt
 	Withdrawn // an attempt left nothing behind: it was never begun, or rolled back: Attempt
+	Parked    // an attempt waits: Attempt, Wait, Metadata
+	Answered  // what a parked attempt waits for has come: Attempt, Wait.Name, Result; of a person also Actor, Reason
+
+	RetriedByHand   // an operator gave a step, or a task past its time, another chance: Actor, Reason
+	CompletedByHand // an operator gave the step's result: Result, Actor, Reason
+	FailedByHand    // an operator failed the step for good: Error, Actor, Reason
+	ResolvedByHand  // an operator took the step, or the task, on themselves: Actor, Reason
 )
 
-var eventNames = [...]string{"submitted", "claimed", "expired", "cancelled", "finished",
-	"started", "completed", "retrying", "failed", "lost", "withdrawn"}
+var eventNames = [...]string{"submitted", "claimed", "expired", "cancelled", "undoing", "finished",
+	"started", "completed", "retrying", "failed", "lost", "withdrawn", "parked", "answered",
+	"retried_by_hand", "completed_by_hand", "failed_by_hand", "resolved_by_hand"}
 
 func (k EventKind) String() string { return nameOf(eventNames[:], uint8(k)) }
 
@@ -62,6 +71,17 @@ type Event struct {
 	Context   json.RawMessage `json:"context,omitempty"`
 	Worker    ID              `json:"worker,omitzero"`
 	TaskState TaskState       `json:"task_state,omitempty"`
+	Undo      bool            `json:"undo,omitempty"` // it is the step's undoing that this happens to
+	Wait      *Wait           `json:"wait,omitempty"`
 	Actor     string          `json:"actor,omitempty"`
 	Reason    string          `json:"reason,omitempty"`
+}
+
+// Wait is what a parked step waits for: an answer to a question, or the end
+// of another task.
+type Wait struct {
+	Name    string          `json:"name,omitempty"`   // tells the waits of a step apart
+	Task    ID              `json:"task,omitzero"`    // the task that is awaited; zero for a question
+	Prompt  json.RawMessage `json:"prompt,omitempty"` // what whoever answers should know
+	Expires time.Duration   `json:"-"`                // from when it was parked, in whole milliseconds: expires_ms; 0 for never
 }

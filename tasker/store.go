@@ -55,6 +55,14 @@ type Store interface {
 	// Leave ends a worker's lease. What it still owns may be claimed at once.
 	Leave(ctx context.Context, worker ID) error
 
+	// Purge deletes what its term allows of the tasks that ended long ago, at
+	// most limit of them, the oldest end first, and says how many it dealt
+	// with. A task whose parent goes on stays. One whose identity has a longer
+	// term loses its log now and its row later; until then Load answers
+	// ErrPurged, and its identity still stands for it. One whose identity has
+	// a shorter term gives it up, and may be submitted again.
+	Purge(ctx context.Context, terms Retention, limit int) (int, error)
+
 	// Rows lists tasks, newest first.
 	Rows(ctx context.Context, f Filter) ([]Row, error)
 
@@ -82,6 +90,7 @@ var (
 	ErrNotFound   = errors.New("no such task")
 	ErrNoTemplate = errors.New("the task's template was not saved")
 	ErrWorkerDead = errors.New("the worker's lease has run out")
+	ErrPurged     = errors.New("the task ended long ago, and its log was deleted")
 )
 
 // Row is what a store knows of a task besides its log. State is exact for a
@@ -135,7 +144,8 @@ const (
 	KeepRow    RowChange = iota
 	OwnRow               // the writer owns the task, which is in_progress
 	ReleaseRow           // nobody owns it: State and WakeIn, but only if Poke is what it was
-	FinishRow            // the task has ended: State. Its parent is poked
+	FinishRow            // the task has ended: State. Its parent is poked, and whoever awaits it
+	SteerRow             // the writer is not the owner: State and WakeIn where nobody owns it. Goes with Poke
 )
 
 // Append is a record to be stored. Without events there is no record, only
@@ -185,6 +195,16 @@ type Beat struct {
 	Worker ID
 	Lease  time.Duration
 	First  bool // the worker is new
+
+	// Templates that it has every handler of; kept with the first beat, so that
+	// a task which no living worker can run is told from one that waits.
+	Templates []TemplateKey
+}
+
+// Retention says how long tasks stay after their end; zero for ever.
+type Retention struct {
+	Tasks time.Duration // rows and logs
+	Keys  time.Duration // idempotency keys
 }
 
 // Pulse answers a [Beat].
@@ -205,9 +225,11 @@ type Filter struct {
 	States               []TaskState
 	Parent               ID
 	InputHash            string
-	IDs                  []ID // none for any
-	Before               ID   // the last of the page before
-	Limit                int  // at most 1000
+	IDs                  []ID          // none for any
+	NoWorker             bool          // only tasks that have not ended and that no living worker has the handlers of
+	Idle                 time.Duration // only tasks that have not ended and to which nothing happened for so long
+	Before               ID            // the last of the page before
+	Limit                int           // at most 1000
 }
 
 // Hint says what may have changed.

@@ -366,3 +366,8 @@ func (s *Store) hintAll(hints []tasker.Hint) {
 		}
 	}
 }
+
+// Purge implements [tasker.Store].
+func (s *Store) Purge(ctx context.Context, terms tasker.Retention, limit int) (int, error) {
+	return 0, ctx.Err()
+}

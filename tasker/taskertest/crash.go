@@ -174,6 +174,10 @@ func (m *mortal) Leave(ctx context.Context, worker tasker.ID) error {
 	return err
 }
 
+func (m *mortal) Purge(ctx context.Context, terms tasker.Retention, limit int) (int, error) {
+	return alive(m, func() (int, error) { return m.Store.Purge(ctx, terms, limit) })
+}
+
 func (m *mortal) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error) {
 	return alive(m, func() ([]tasker.Row, error) { return m.Store.Rows(ctx, f) })
 }
