@@ -17,9 +17,12 @@ type Attempt struct {
 	Step                     string // "" in a task handler
 	Number                   int    // of the step's attempts, from 1
 	Max                      int    // attempts that the step may take
+	Undo                     bool   // it undoes the step
 	CorrelationID            string
 	Tag                      string
 
+	engine         *Engine                    // nil in a test
+	answers        map[string]json.RawMessage // to the step's questions
 	initialization map[string]any
 	whole          json.RawMessage                   // the context
 	parts          func() map[string]json.RawMessage // the same by key
@@ -28,6 +31,7 @@ type Attempt struct {
 
 	mu       sync.Mutex
 	metadata map[string]json.RawMessage
+	parked   bool // the handler was told to wait
 }
 
 type attemptKey struct{}

@@ -19,6 +19,7 @@ type plan struct {
 	template *template.Template
 	submit   *binding // nil when the template has no task handler
 	steps    []*binding
+	undo     []*binding // by step; nil for those that leave nothing to undo
 }
 
 // binding is a handler that knows where its input comes from.
@@ -58,7 +59,7 @@ type binder struct {
 
 func newPlan(t *template.Template, handlers Handlers) (*plan, template.Problems) {
 	b := &binder{handlers: handlers, template: t}
-	p := &plan{template: t, steps: make([]*binding, len(t.Steps))}
+	p := &plan{template: t, steps: make([]*binding, len(t.Steps)), undo: make([]*binding, len(t.Steps))}
 	if t.TaskHandler != nil {
 		p.submit = b.bind("task_handler", *t.TaskHandler, taskHandler, -1)
 	}
@@ -66,16 +67,29 @@ func newPlan(t *template.Template, handlers Handlers) (*plan, template.Problems)
 		step := &t.Steps[i]
 		p.steps[i] = b.bind("step "+step.Name, step.Handler, stepHandler, i)
 		if step.Compensate != nil {
-			b.say("step "+step.Name, "compensate is not supported yet")
+			p.undo[i] = b.bind("step "+step.Name+", compensate", undoRef(step), undoHandler, i)
 		}
 		if len(step.Events) > 0 {
 			b.say("step "+step.Name, "publishes_events is not supported yet")
 		}
 	}
-	if t.OnFailure == template.Compensate {
-		b.say("on_failure", "compensate is not supported yet; use block or fail")
+	if t.OnFailure == template.Compensate && !slices.ContainsFunc(t.Steps, func(s template.Step) bool { return s.Compensate != nil }) {
+		b.say("on_failure", "compensate undoes nothing, since no step says how to compensate it")
 	}
 	return p, b.problems
+}
+
+// undoRef is the handler that undoes a step. It is given the step's
+// initialization as well.
+func undoRef(s *template.Step) template.HandlerRef {
+	ref := s.Compensate.Handler
+	all := map[string]any{}
+	maps.Copy(all, s.Handler.Initialization)
+	maps.Copy(all, ref.Initialization)
+	if len(all) > 0 {
+		ref.Initialization = all
+	}
+	return ref
 }
 
 func (b *binder) say(where, format string, args ...any) {
@@ -105,6 +119,9 @@ func (b *binder) bind(where string, ref template.HandlerRef, want handlerKind, s
 		return nil
 	}
 	bound := &binding{handler: h}
+	if want == undoHandler {
+		b.checkUndone(where, name, h, step)
+	}
 	for _, f := range reflect.VisibleFields(h.in) {
 		if f.Anonymous && f.Type.Kind() == reflect.Struct && !tagged(f) {
 			continue // its fields follow by themselves
@@ -114,6 +131,17 @@ func (b *binder) bind(where string, ref template.HandlerRef, want handlerKind, s
 		}
 	}
 	return bound
+}
+
+// checkUndone holds what undoes a step to the step's result.
+func (b *binder) checkUndone(where, name string, h Handler, step int) {
+	producer, ok := b.handlers.method(b.template.Steps[step].Handler)
+	if !ok || producer.kind != stepHandler {
+		return
+	}
+	if misfit := shape.Misfit(producer.out, h.done); misfit != "" {
+		b.say(where, "what %s takes does not fit the result of %s: %s", name, b.template.Steps[step].Name, misfit)
+	}
 }
 
 func tagged(f reflect.StructField) bool {
@@ -271,6 +299,10 @@ func (b *binding) input(a *Attempt, steps []TaskStep) (any, error) {
 			raw = a.whole
 		default:
 			raw = a.parts()[f.key]
+		}
+		if raw == nil && f.source == fromResult && !canBeAbsent(b.handler.in.FieldByIndex(f.index).Type) {
+			from := &steps[f.step]
+			return nil, Permanent(CodeInput, "field %s of %s needs the result of %s, which is %s and has none; give it one by completing the step by hand", b.handler.in.FieldByIndex(f.index).Name, b.handler.in, from.Name, from.State)
 		}
 		if raw == nil {
 			continue

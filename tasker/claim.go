@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -122,17 +123,12 @@ func (w *worker) load(h *held) {
 	go func() {
 		ctx, cancel := context.WithDeadline(context.Background(), until)
 		defer cancel()
-		for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-			log, err := w.store.Load(ctx, id)
-			if err == nil || ctx.Err() != nil || errors.Is(err, ErrNotFound) {
-				w.do(func() { w.loaded(h, &log, err) })
-				return
-			}
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-			}
-		}
+		var log Log
+		err := persist(ctx, func() (err error) {
+			log, err = w.store.Load(ctx, id)
+			return err
+		})
+		w.do(func() { w.loaded(h, &log, err) })
 	}()
 }
 
@@ -190,7 +186,7 @@ func (w *worker) rebuild(h *held, task *Task, log *Log, f *flight, stored bool) 
 	}
 	outcomes = append(outcomes, h.pending...)
 	h.task, h.row, h.seq, h.poke, h.owned = task, log.Row, int64(len(log.Records)), log.Row.Poke, true
-	h.pending, h.starting = nil, nil
+	h.pending, h.starting, h.looked = nil, nil, false
 	for _, r := range unborn {
 		if h.runs[r.step] == r {
 			delete(h.runs, r.step)
@@ -200,17 +196,20 @@ func (w *worker) rebuild(h *held, task *Task, log *Log, f *flight, stored bool) 
 	for _, e := range outcomes {
 		i, ok := task.template.Graph().Index[e.Step]
 		switch {
-		case !ok || !task.runs(i, e.Attempt):
+		case !ok || e.Undo != task.undoing || !task.runs(i, e.Attempt):
 		case f != nil && f.transacts(i):
-			w.record(h, Event{Kind: Withdrawn, Step: e.Step, Attempt: e.Attempt}) // it was rolled back
-		case e.Kind == Completed || e.Kind == Retrying || e.Kind == Failed:
+			w.record(h, f.transact.event(Withdrawn)) // it was rolled back
+		case e.Kind == Completed || e.Kind == Retrying || e.Kind == Failed || e.Kind == Parked:
 			w.record(h, e)
 		}
 	}
 	for step, r := range h.runs {
-		if !task.runs(step, r.attempt) {
+		switch {
+		case r.about.Undo != task.undoing || !task.runs(step, r.attempt):
 			delete(h.runs, step)
 			w.end(r, ErrCancelled)
+		case task.cancelled && !task.undoing:
+			w.end(r, ErrCancelled) // how it ends is waited for
 		}
 	}
 	if stored {
@@ -228,7 +227,7 @@ func (w *worker) rebuild(h *held, task *Task, log *Log, f *flight, stored bool) 
 // does not run here: the start was stored after all, when it was given up.
 func (w *worker) loseOrphans(h *held) {
 	for i := range h.task.Steps {
-		if h.task.Steps[i].State == StepInProgress && h.runs[i] == nil {
+		if p := h.task.progress(i); p != nil && p.State == StepInProgress && h.runs[i] == nil {
 			w.lose(h, i)
 		}
 	}
@@ -236,7 +235,8 @@ func (w *worker) loseOrphans(h *held) {
 
 // runs says whether that attempt of step i was started and has no outcome.
 func (t *Task) runs(i, attempt int) bool {
-	return t.Steps[i].State == StepInProgress && t.Steps[i].starts == attempt
+	p := t.progress(i)
+	return p != nil && p.State == StepInProgress && p.starts == attempt
 }
 
 // beat renews the lease three times in its length.
@@ -245,7 +245,7 @@ func (w *worker) beat() {
 		return
 	}
 	w.beating = true
-	b, sent := Beat{Worker: w.id, Lease: w.config.Lease, First: !w.joined}, w.now
+	b, sent := Beat{Worker: w.id, Lease: w.config.Lease, First: !w.joined, Templates: w.engine.templateKeys()}, w.now
 	w.nextBeat = sent.Add(w.config.Lease / 3)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease/3)
@@ -330,4 +330,67 @@ func (w *worker) rejoin(why error) {
 	}
 	w.id, w.joined, w.nextBeat = w.engine.newID(), false, w.now
 	w.moreWork = !w.stopping
+}
+
+// lookAtAwaited finds out whether tasks that steps wait for have ended. It
+// happens after the row's poke was read, so that an end which this look does
+// not see raises the poke, and the task is not released on the old one.
+func (w *worker) lookAtAwaited(h *held) {
+	awaited := h.task.awaited()
+	if len(awaited) == 0 || h.looked || h.looking || w.stopping {
+		return
+	}
+	h.looked, h.looking = true, true
+	until := w.beatAt.Add(w.config.Lease)
+	go func() {
+		ctx, cancel := context.WithDeadline(context.Background(), until)
+		defer cancel()
+		var rows []Row
+		err := persist(ctx, func() (err error) {
+			rows, err = w.store.Rows(ctx, Filter{IDs: awaited, Limit: len(awaited)})
+			return err
+		})
+		w.do(func() { w.lookedAt(h, awaited, rows, err) })
+	}()
+}
+
+// lookedAt lets the steps go on whose awaited task has ended, or is not there
+// any more.
+func (w *worker) lookedAt(h *held, awaited []ID, rows []Row, err error) {
+	h.looking = false
+	if w.held[h.row.ID] != h || h.stale || h.loading {
+		return // what is read anew is looked at again
+	}
+	if err != nil {
+		w.forget(h, ErrLeaseLost) // the lease is over
+		return
+	}
+	open := map[ID]bool{}
+	for i := range rows {
+		open[rows[i].ID] = !rows[i].State.Final()
+	}
+	for i := range h.task.Steps {
+		wait := h.task.Steps[i].Wait
+		if wait == nil || wait.Task.IsZero() || open[wait.Task] || !slices.Contains(awaited, wait.Task) {
+			continue
+		}
+		e := h.task.event(Answered, i)
+		e.Wait = &Wait{Name: wait.Name, Task: wait.Task}
+		w.record(h, e)
+	}
+	w.advance(h)
+}
+
+// persist calls a read of the store until it is answered or ctx has ended.
+func persist(ctx context.Context, read func() error) error {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := read()
+		if err == nil || ctx.Err() != nil || errors.Is(err, ErrNotFound) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
 }

@@ -32,6 +32,15 @@ type Config struct {
 	// NamespaceConcurrency bounds it by namespace. Defaults to no bound.
 	NamespaceConcurrency map[string]int
 
+	// ClusterConcurrency bounds how many tasks of a namespace all workers on
+	// the store have at once. What is parked or waits to be retried for long
+	// does not count. Every worker should be told the same. Defaults to no bound.
+	ClusterConcurrency map[string]int
+
+	// Retention deletes tasks some time after their end. Neither term may be
+	// less than an hour. Defaults to keeping everything.
+	Retention Retention
+
 	// Lease is how long this process may be silent before others take over
 	// its tasks. Defaults to 30 s.
 	Lease time.Duration
@@ -118,6 +127,9 @@ func New(config Config) (*Engine, error) {
 	}
 	if config.Concurrency < 0 {
 		return nil, errors.New("tasker: Config.Concurrency is negative")
+	}
+	if tasks, keys := config.Retention.Tasks, config.Retention.Keys; tasks != 0 && tasks < minRetention || keys != 0 && keys < minRetention {
+		return nil, fmt.Errorf("tasker: Config.Retention keeps tasks for %v and keys for %v; the least is %v, and 0 is for ever", tasks, keys, minRetention)
 	}
 	if config.Concurrency == 0 {
 		config.Concurrency = 64

@@ -33,6 +33,10 @@ const (
 	CodeInput           = "HANDLER_INPUT"       // the handler's input cannot be read from the task
 	CodeWorkerLost      = "WORKER_LOST"         // workers died during the step too often
 	CodeDeadline        = "TASK_DEADLINE"       // the task is past its max_duration_minutes
+	CodeExpired         = "WAIT_EXPIRED"        // nobody answered in time, or the awaited task did not end
+	CodeWait            = "WAIT_REFUSED"        // the handler may not wait there, or for that
+	CodeWaitIgnored     = "WAIT_IGNORED"        // the handler went on though it was told to wait
+	CodeByHand          = "FAILED_BY_HAND"      // an operator failed the step, and gave no other code
 	CodeInvalidInput    = "INVALID_INPUT"       // the context breaks the input schema
 	CodeKeyRequired     = "IDEMPOTENCY_KEY_REQUIRED"
 	CodeKeyMismatch     = "IDEMPOTENCY_MISMATCH" // the key stands for a task with other input

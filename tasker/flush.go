@@ -60,7 +60,7 @@ func (w *worker) appendFor(h *held) (Append, bool) {
 		a.Change, a.State = FinishRow, h.task.State
 		w.engine.waiters.expect(h.row.ID)
 	case h.atRest(w):
-		a.Change, a.State, a.IfPoke = ReleaseRow, h.task.State, h.poke
+		a.Change, a.State, a.IfPoke, a.Awaits = ReleaseRow, h.task.State, h.poke, h.task.awaited()
 		if len(h.todo) > 0 {
 			a.WakeIn = 0 // we are stopping; others may go on at once
 		} else if !h.wake.IsZero() {
@@ -70,7 +70,7 @@ func (w *worker) appendFor(h *held) (Append, bool) {
 			a.Record.Events = nil // nothing but the claim: there was nothing to do
 		}
 	case !h.owned:
-		a.Change = OwnRow
+		a.Change, a.Limit = OwnRow, w.config.ClusterConcurrency[h.row.Namespace]
 	case len(h.pending) == 0:
 		return a, false
 	}
@@ -215,7 +215,7 @@ func (w *worker) withdraw(r *run) {
 	h := r.task
 	delete(h.runs, r.step)
 	w.takeSlot(h, -1)
-	w.record(h, Event{Kind: Withdrawn, Step: r.about.Step, Attempt: r.attempt})
+	w.record(h, r.event(Withdrawn))
 	w.advance(h)
 }
 

@@ -2,6 +2,7 @@ package tasker
 
 import (
 	"context"
+	"encoding/json"
 	"reflect"
 
 	"github.com/tasker-systems/tasker-go/tasker/template"
@@ -11,13 +12,14 @@ import (
 // a key. The map is a workflow's table of contents.
 type Handlers map[string]Handler
 
-// Handler is a function that the engine can call, made by [Step], [OnSubmit]
-// or [Methods].
+// Handler is a function that the engine can call, made by [Step], [Undo],
+// [OnSubmit] or [Methods].
 type Handler struct {
 	kind    handlerKind
 	in, out reflect.Type
+	done    reflect.Type // what an Undo is given: the step's result
 	newIn   func() any
-	call    func(ctx context.Context, in any) (any, error)
+	call    func(ctx context.Context, in any, done json.RawMessage) (any, error)
 	finish  func(ctx context.Context, ended *Task)
 	methods map[string]Handler
 
@@ -28,6 +30,7 @@ type handlerKind string
 
 const (
 	stepHandler handlerKind = "step"
+	undoHandler handlerKind = "handler that undoes a step"
 	taskHandler handlerKind = "task handler"
 	manyMethods handlerKind = "group of methods"
 )
@@ -49,6 +52,32 @@ const (
 // [Permanent] and [Retryable]. A plain error is retryable.
 func Step[In, Out any](f func(ctx context.Context, in In) (Out, error)) Handler {
 	return newHandler(stepHandler, f)
+}
+
+// Undo makes a handler that undoes a step: a template names it under the
+// step's `compensate`. Its In has the tags of [Step], and may be the In of the
+// step itself; the step's initialization is given too, overlaid by that of
+// `compensate`. result is the step's, and nil when nobody knows whether the
+// step took effect. [Key] is the key that the step had, by which one finds out.
+// To find nothing that must be undone is success. What Undo returns is kept
+// for the report, beside the step.
+func Undo[In, Result, Out any](f func(ctx context.Context, in In, result *Result) (Out, error)) Handler {
+	return Handler{
+		kind:  undoHandler,
+		in:    reflect.TypeFor[In](),
+		out:   reflect.TypeFor[Out](),
+		done:  reflect.TypeFor[Result](),
+		newIn: func() any { return new(In) },
+		call: func(ctx context.Context, in any, done json.RawMessage) (any, error) {
+			var result *Result
+			if done != nil {
+				if err := json.Unmarshal(done, &result); err != nil {
+					return nil, Permanent(CodeInput, "the result of the step that is undone: %w", err)
+				}
+			}
+			return f(ctx, *in.(*In), result)
+		},
+	}
 }
 
 // OnSubmit makes a task handler, which runs when a task is submitted and
@@ -83,7 +112,7 @@ func newHandler[In, Out any](kind handlerKind, f func(ctx context.Context, in In
 		in:    reflect.TypeFor[In](),
 		out:   reflect.TypeFor[Out](),
 		newIn: func() any { return new(In) },
-		call: func(ctx context.Context, in any) (any, error) {
+		call: func(ctx context.Context, in any, _ json.RawMessage) (any, error) {
 			return f(ctx, *in.(*In))
 		},
 	}

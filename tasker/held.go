@@ -22,6 +22,8 @@ type held struct {
 	loading  bool         // the log is being read anew
 	stale    bool         // the log must be read anew
 	dirty    bool         // stands in worker.dirty
+	looking  bool         // the tasks that it awaits are being looked at
+	looked   bool         // they were, since the poke was read
 	runs     map[int]*run // by step, those that run and those about to
 	todo     []int        // steps that may start
 	wake     time.Time    // by our clock; zero for never
@@ -75,8 +77,9 @@ func (w *worker) mark(h *held) {
 
 // advance asks the task's machine what may happen now.
 func (w *worker) advance(h *held) {
+	w.lookAtAwaited(h)
 	n := h.task.next(w.storeNow())
-	for n.event != nil {
+	for n.event != nil && !(h.looking && n.event.Kind == Failed) { // what is awaited may have ended in time
 		w.record(h, *n.event)
 		if h.stale {
 			break
@@ -108,7 +111,7 @@ const keepFor = time.Second
 
 // atRest says that the worker has nothing to do for the task for a while.
 func (h *held) atRest(w *worker) bool {
-	if len(h.runs) > 0 || len(h.todo) > 0 && !w.stopping {
+	if len(h.runs) > 0 || h.looking && !w.stopping || len(h.todo) > 0 && !w.stopping {
 		return false
 	}
 	return w.stopping || h.task.State.Final() || h.wake.IsZero() || h.wake.Sub(w.now) > keepFor
@@ -156,15 +159,19 @@ func (w *worker) choose(h *held, i int) {
 	if h.stale {
 		return
 	}
-	step := &h.plan.template.Steps[i]
+	step, progress := &h.plan.template.Steps[i], h.task.progress(i)
 	r := &run{task: h, step: i, attempt: start.Attempt, timeout: step.Timeout, about: Attempt{
 		TaskID: h.row.ID, RootID: h.row.Root, ParentID: h.row.Parent,
 		Namespace: h.row.Namespace, Name: h.row.Name, Version: h.row.Version,
-		Step: step.Name, Number: start.Attempt, Max: h.task.Steps[i].MaxAttempts,
+		Step: step.Name, Number: start.Attempt, Max: progress.MaxAttempts, Undo: start.Undo,
 		CorrelationID: h.row.CorrelationID, Tag: h.row.Tag,
+		engine: w.engine, answers: progress.answers,
 		initialization: step.Handler.Initialization,
 		whole:          h.task.Context, parts: h.parts, task: h.task, index: i,
 	}}
+	if start.Undo {
+		r.about.initialization = undoRef(step).Initialization
+	}
 	h.runs[i] = r
 	h.starting = append(h.starting, r)
 	w.takeSlot(h, 1)
@@ -205,7 +212,7 @@ func (w *worker) settle(o *outcome) {
 	if w.held[h.row.ID] != h {
 		return
 	}
-	if o.err == nil && !h.hasRoomFor(o) {
+	if o.err == nil && o.wait == nil && !h.hasRoomFor(o) {
 		o.err = tooLarge
 	}
 	w.recordOutcome(h, o)
@@ -221,12 +228,18 @@ var tooLarge = Permanent(CodeResultTooLarge, "with this result the task is large
 // recordOutcome records what became of a run.
 func (w *worker) recordOutcome(h *held, o *outcome) {
 	step := o.run.step
-	name := h.task.Steps[step].Name
 	switch {
 	case o.withdrawn:
-		w.record(h, Event{Kind: Withdrawn, Step: name, Attempt: o.run.attempt})
+		w.record(h, o.run.event(Withdrawn))
+	case o.wait != nil:
+		e := o.run.event(Parked)
+		e.Wait, e.Metadata = o.wait, o.metadata
+		h.looked = false
+		w.record(h, e)
 	case o.err == nil:
-		w.record(h, Event{Kind: Completed, Step: name, Attempt: o.run.attempt, Result: o.result, Metadata: o.metadata})
+		e := o.run.event(Completed)
+		e.Result, e.Metadata = o.result, o.metadata
+		w.record(h, e)
 	case w.cutOff && o.run.ctx != nil && !o.run.endedAt.IsZero() && o.err.Kind == KindRetryable:
 		w.lose(h, step) // we ended it ourselves; what it did is not known
 	default:

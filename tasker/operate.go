@@ -4,12 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker/payload"
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
-// ErrEnded answers an operator whose task has ended already.
-var ErrEnded = errors.New("the task has ended")
+// What operators are told when what they ask for cannot be done.
+var (
+	ErrEnded   = errors.New("the task has ended")
+	ErrNoStep  = errors.New("the task has no such step")
+	ErrRefused = errors.New("that cannot be done now") // the step or the task is in the wrong state for it
+)
 
 // By says who does something to a task, and why. Both go into its history.
 type By struct{ Actor, Reason string }
@@ -54,34 +62,287 @@ func (e *Engine) fold(ctx context.Context, log Log) (*Task, error) {
 	return Fold(text, log)
 }
 
+// How says what else an operator's cancelling does.
+type How uint8
+
+// The ways to cancel.
+const (
+	WithChildren How = iota + 1 // its sub-tasks are cancelled too, and theirs
+	WithUndo                    // what its steps did is undone, as far as they say how
+)
+
 // Cancel ends a task: steps that run see their context end with
 // [ErrCancelled] as its cause, and nothing of the task starts any more. It
-// needs no worker. [ErrEnded] when the task has ended already.
-func (e *Engine) Cancel(ctx context.Context, id ID, by By) error {
-	event := Event{Kind: Cancelled, Actor: payload.Text(by.Actor), Reason: payload.Text(by.Reason)}
+// needs no worker. [WithUndo], steps that run are waited for, and the task
+// has ended once all is undone, which needs one. [ErrEnded] when the task has
+// ended already, and so have its children where those are asked for;
+// [ErrRefused] when it is being undone.
+func (e *Engine) Cancel(ctx context.Context, id ID, by By, how ...How) error {
+	_, err := e.steer(ctx, id, "cancel", by, func(t *Task) ([]Event, error) {
+		if t.undoing || t.cancelled {
+			return nil, errors.New("it is being undone already, and ends by itself; a step whose undoing fails can be retried or resolved")
+		}
+		return []Event{{Kind: Cancelled, Undo: slices.Contains(how, WithUndo)}}, nil
+	})
+	if !slices.Contains(how, WithChildren) || err != nil && !errors.Is(err, ErrEnded) {
+		return err
+	}
+	cancelled, childErr := e.cancelChildren(ctx, id, by, how)
+	if cancelled > 0 || childErr != nil {
+		return childErr
+	}
+	return err
+}
+
+// cancelChildren cancels the sub-tasks that have not ended, and tells how many
+// these were.
+func (e *Engine) cancelChildren(ctx context.Context, parent ID, by By, how []How) (cancelled int, err error) {
+	page := Filter{Parent: parent, Limit: 1000}
 	for {
+		rows, err := e.store.Rows(ctx, page)
+		if err != nil || len(rows) == 0 {
+			return cancelled, err
+		}
+		for i := range rows {
+			switch err := e.Cancel(ctx, rows[i].ID, by, how...); {
+			case err == nil:
+				cancelled++
+			case !errors.Is(err, ErrEnded) && !errors.Is(err, ErrRefused):
+				return cancelled, fmt.Errorf("sub-task of %s: %w", parent, err)
+			}
+		}
+		page.Before = rows[len(rows)-1].ID
+	}
+}
+
+// RetryTask gives a task that is blocked by failures another chance: every
+// step in error may be tried as often as at first, and where the task is past
+// its time, that begins anew. What failed and was optional stays as it is.
+func (e *Engine) RetryTask(ctx context.Context, id ID, by By) (*Task, error) {
+	return e.steer(ctx, id, "retry", by, func(t *Task) (events []Event, err error) {
+		if t.expired && !t.undoing {
+			events = append(events, Event{Kind: RetriedByHand})
+		}
+		for i := range t.Steps {
+			if p := t.progress(i); p != nil && p.State == StepError && !(t.template.Steps[i].Optional && !t.undoing) {
+				events = append(events, t.event(RetriedByHand, i))
+			}
+		}
+		if len(events) == 0 {
+			return nil, fmt.Errorf("nothing of it has failed for good; it is %s", t.State)
+		}
+		return events, nil
+	})
+}
+
+// RetryStep gives a step in error another chance, with as many attempts as at
+// first and its questions asked anew; a step that waits for its next attempt
+// has it now. In a task that is being undone, it is the step's undoing that
+// is retried; so it is with the other methods about steps.
+func (e *Engine) RetryStep(ctx context.Context, id ID, step string, by By) (*Task, error) {
+	return e.steerStep(ctx, id, step, Event{Kind: RetriedByHand}, by)
+}
+
+// Answer gives the answer that a step waits for: what [Ask] returns there.
+// [ErrRefused] when the step does not wait for an answer, or no longer.
+func (e *Engine) Answer(ctx context.Context, id ID, step string, answer any, by By) (*Task, error) {
+	raw, err := payload.Encode(answer)
+	if err != nil {
+		return nil, fmt.Errorf("answer step %s of task %s: the answer cannot be stored: %w", step, id, err)
+	}
+	return e.steer(ctx, id, "answer step "+step+" of", by, func(t *Task) ([]Event, error) {
+		i, err := t.stepNamed(step)
+		if err != nil {
+			return nil, err
+		}
+		wait := t.Steps[i].Wait
+		switch {
+		case wait == nil:
+			return nil, fmt.Errorf("the step waits for no answer; it is %s", t.Steps[i].State)
+		case !wait.Task.IsZero():
+			return nil, fmt.Errorf("the step waits for %s, and not for an answer", wait)
+		}
+		event := t.event(Answered, i)
+		event.Result, event.Wait = raw, &Wait{Name: wait.Name}
+		return []Event{event}, nil
+	})
+}
+
+// CompleteStep gives a step its result by hand, from any state but those
+// that are done. A handler that runs is told to end, and what it returns
+// changes nothing.
+func (e *Engine) CompleteStep(ctx context.Context, id ID, step string, result any, by By) (*Task, error) {
+	raw, err := payload.Encode(result)
+	if err != nil {
+		return nil, fmt.Errorf("complete step %s of task %s: the result cannot be stored: %w", step, id, err)
+	}
+	return e.steerStep(ctx, id, step, Event{Kind: CompletedByHand, Result: raw}, by)
+}
+
+// FailStep fails a step for good by hand: why is its error, or, when nil,
+// FAILED_BY_HAND with the operator's reason. The task then goes on by its
+// on_failure.
+func (e *Engine) FailStep(ctx context.Context, id ID, step string, why *Error, by By) (*Task, error) {
+	if why == nil {
+		why = Permanent(CodeByHand, "%s", by.Reason)
+	}
+	why = &Error{Kind: KindPermanent, Code: why.Code, Message: why.Message, Context: why.Context}
+	return e.steerStep(ctx, id, step, Event{Kind: FailedByHand, Error: why.storable()}, by)
+}
+
+// ResolveStep takes a step on the operator: it counts as done, without a
+// result. A step that needs its result fails with HANDLER_INPUT; one that
+// leaves it out, or takes it by a pointer, goes on.
+func (e *Engine) ResolveStep(ctx context.Context, id ID, step string, by By) (*Task, error) {
+	return e.steerStep(ctx, id, step, Event{Kind: ResolvedByHand}, by)
+}
+
+// ResolveTask takes a task on the operator: it ends as resolved_manually, and
+// nothing of it is run or undone any more.
+func (e *Engine) ResolveTask(ctx context.Context, id ID, by By) (*Task, error) {
+	return e.steer(ctx, id, "resolve", by, func(*Task) ([]Event, error) {
+		return []Event{{Kind: ResolvedByHand}}, nil
+	})
+}
+
+// steerStep does one thing to one step, from the states that the table allows.
+func (e *Engine) steerStep(ctx context.Context, id ID, step string, event Event, by By) (*Task, error) {
+	return e.steer(ctx, id, verbs[event.Kind]+" step "+step+" of", by, func(t *Task) ([]Event, error) {
+		i, err := t.stepNamed(step)
+		if err != nil {
+			return nil, err
+		}
+		p, what := t.progress(i), "the step"
+		if t.undoing {
+			what = "the undoing of the step"
+		}
+		switch {
+		case p == nil:
+			return nil, fmt.Errorf("the task is being undone, and the step is not: it is %s", t.Steps[i].State)
+		case !stepTable[p.State][event.Kind].legal:
+			return nil, fmt.Errorf("%s is %s, and it must be %s", what, p.State, strings.Join(statesBefore(event.Kind), " or "))
+		}
+		about := t.event(event.Kind, i)
+		about.Result, about.Error = event.Result, event.Error
+		return []Event{about}, nil
+	})
+}
+
+var verbs = map[EventKind]string{RetriedByHand: "retry", CompletedByHand: "complete", FailedByHand: "fail", ResolvedByHand: "resolve"}
+
+// statesBefore names the states from which a kind of event may happen.
+func statesBefore(kind EventKind) (names []string) {
+	for _, t := range StepTransitions {
+		if t.On == kind {
+			names = append(names, t.From.String())
+		}
+	}
+	return names
+}
+
+func (t *Task) stepNamed(name string) (int, error) {
+	i, ok := t.template.Graph().Index[name]
+	if !ok {
+		var names []string
+		for i := range t.Steps {
+			names = append(names, t.Steps[i].Name)
+		}
+		return 0, fmt.Errorf("%w %q%s", ErrNoStep, name, template.Suggest(name, names))
+	}
+	return i, nil
+}
+
+// steer appends what an operator does to a task, with every consequence that
+// needs no handler, and wakes whoever has the rest to do. It decides on what
+// the log says: where somebody was quicker, it reads and decides again.
+func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide func(*Task) ([]Event, error)) (*Task, error) {
+	record := e.newID()
+	fail := func(err error) (*Task, error) { return nil, fmt.Errorf("%s task %s: %w", verb, id, err) }
+	for unclear := error(nil); ; {
 		log, err := e.store.Load(ctx, id)
 		if err != nil {
-			return err
+			return fail(errors.Join(unclear, err))
 		}
-		if s := log.Row.State; s.Final() {
-			return fmt.Errorf("cancel task %s, which is %s: %w", id, s, ErrEnded)
+		t, err := e.fold(ctx, log)
+		if err != nil {
+			return fail(err)
 		}
-		a := Append{
-			Task: id, After: int64(len(log.Records)), Change: FinishRow, State: TaskCancelled, WakeIn: -1, Poke: true,
-			Record: Record{ID: e.newID(), Events: []Event{event}},
+		if slices.ContainsFunc(log.Records, func(r Record) bool { return r.ID == record }) {
+			return t, nil // the answer to our append was lost
+		}
+		if t.State.Final() {
+			return fail(fmt.Errorf("%w: it is %s", ErrEnded, t.State))
+		}
+		events, err := t.steered(log.Now, by, decide)
+		if err != nil {
+			return fail(err)
+		}
+		a := Append{Task: id, After: t.seq, Record: Record{ID: record, Events: events}, Poke: true, WakeIn: -1}
+		a.Change, a.State = SteerRow, t.State
+		if t.State.Final() {
+			a.Change = FinishRow
+		} else if n := t.next(log.Now); len(n.start) > 0 || n.event != nil || len(t.awaited()) > 0 {
+			a.WakeIn = 0
+		} else if !n.wake.IsZero() {
+			a.WakeIn = max(0, n.wake.Sub(log.Now))
 		}
 		answers, err := e.store.Append(ctx, []Append{a})
-		if err != nil {
-			return fmt.Errorf("cancel task %s: %w", id, err)
+		switch {
+		case err != nil && (unclear != nil || ctx.Err() != nil):
+			return fail(fmt.Errorf("whether it is done is not known: %w", err))
+		case err != nil:
+			unclear = err
+		case answers[0].Stored:
+			e.told(&log.Row, a.Record, t.seq+1, answers[0].At)
+			return t, nil
 		}
-		if answers[0].Stored {
-			if e.config.Observe != nil {
-				record := a.Record
-				record.Seq, record.At = a.After+1, answers[0].At
-				e.config.Observe(log.Row, record)
+	}
+}
+
+// steered folds what an operator does, and what follows from it, into the
+// task. What time has brought by now comes first.
+func (t *Task) steered(now time.Time, by By, decide func(*Task) ([]Event, error)) (events []Event, err error) {
+	follow := func() error {
+		for n := t.next(now); n.event != nil; n = t.next(now) {
+			if n.event.Kind == Failed && !t.waits(n.event.Step).Task.IsZero() {
+				return nil // whether the awaited task ended in time is for a worker to find out
 			}
-			return nil
+			if err := t.fold(n.event, now); err != nil {
+				return err
+			}
+			events = append(events, *n.event)
 		}
+		return nil
+	}
+	if err := follow(); err != nil {
+		return nil, err
+	}
+	if t.State.Final() {
+		return nil, fmt.Errorf("%w: it is %s, its time is over", ErrEnded, t.State)
+	}
+	chosen, err := decide(t)
+	if err != nil {
+		if !errors.Is(err, ErrNoStep) {
+			err = fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+		return nil, err
+	}
+	for _, e := range chosen {
+		e.Actor, e.Reason = payload.Text(by.Actor), payload.Text(by.Reason)
+		if err := t.fold(&e, now); err != nil {
+			return nil, err
+		}
+		events = append(events, e)
+	}
+	return events, follow()
+}
+
+func (t *Task) waits(step string) *Wait { return t.Steps[t.template.Graph().Index[step]].Wait }
+
+// told tells the observer what an operator has stored.
+func (e *Engine) told(row *Row, r Record, seq int64, at time.Time) {
+	if e.config.Observe != nil {
+		r.Seq, r.At = seq, at
+		e.config.Observe(*row, r)
 	}
 }

@@ -59,6 +59,13 @@ func (e *Event) appendJSON(b []byte) []byte {
 	if e.TaskState != TaskPending {
 		b = appendText(b, "task_state", e.TaskState.String())
 	}
+	if e.Undo {
+		b = append(appendKey(b, "undo"), "true"...)
+	}
+	if e.Wait != nil {
+		raw, _ := e.Wait.MarshalJSON() // its prompt was encoded before
+		b = appendRaw(b, "wait", raw)
+	}
 	b = appendText(b, "actor", e.Actor)
 	b = appendText(b, "reason", e.Reason)
 	return append(b, '}')
@@ -115,5 +122,29 @@ func (e *Event) UnmarshalJSON(raw []byte) error {
 		return err
 	}
 	e.Delay = time.Duration(read.DelayMS) * time.Millisecond
+	return nil
+}
+
+// storedWait is the form of a Wait in logs and reports.
+type storedWait struct {
+	Name      string          `json:"name,omitempty"`
+	Task      ID              `json:"task,omitzero"`
+	Prompt    json.RawMessage `json:"prompt,omitempty"`
+	ExpiresMS int64           `json:"expires_ms,omitempty"`
+}
+
+// MarshalJSON writes the wait as logs and reports have it, the expiry in whole
+// milliseconds.
+func (w *Wait) MarshalJSON() ([]byte, error) {
+	return json.Marshal(storedWait{w.Name, w.Task, w.Prompt, w.Expires.Milliseconds()})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (w *Wait) UnmarshalJSON(raw []byte) error {
+	var s storedWait
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return err
+	}
+	*w = Wait{Name: s.Name, Task: s.Task, Prompt: s.Prompt, Expires: time.Duration(s.ExpiresMS) * time.Millisecond}
 	return nil
 }

@@ -36,12 +36,26 @@ type run struct {
 	abandoned bool      // went on long after its context had ended; its slot is given away
 }
 
+// binding is the handler that the run calls.
+func (r *run) binding() *binding {
+	if r.about.Undo {
+		return r.task.plan.undo[r.step]
+	}
+	return r.task.plan.steps[r.step]
+}
+
+// event is something that happens to the run's attempt.
+func (r *run) event(kind EventKind) Event {
+	return Event{Kind: kind, Step: r.about.Step, Attempt: r.attempt, Undo: r.about.Undo}
+}
+
 // outcome is what became of a run.
 type outcome struct {
 	run      *run
 	result   json.RawMessage
 	metadata json.RawMessage
 	err      *Error
+	wait     *Wait // the step is to be parked
 
 	withdrawn bool // nothing is left of it: the handler has not run, or was rolled back
 }
@@ -66,7 +80,7 @@ func (w *worker) execute(r *run) {
 	o := outcome{run: r, err: exited}
 	defer func() {
 		if p := recover(); p != nil {
-			o.result, o.err = nil, panicked(p).storable()
+			o.result, o.wait, o.err = nil, nil, panicked(p).storable()
 		}
 		o.metadata = r.about.Metadata()
 		r.cancel(nil)
@@ -76,47 +90,56 @@ func (w *worker) execute(r *run) {
 		w.transact(r, &o)
 		return
 	}
-	o.result, o.err = attempt(r.ctx, r)
+	o.result, o.wait, o.err = attempt(r.ctx, r)
 }
 
 var exited = Permanent(CodeExit, "the handler ended its goroutine; runtime.Goexit and t.FailNow do that")
 
 // runner is the step's handler with the middleware around it.
 func (w *worker) runner(r *run) Runner {
-	bound, task := r.task.plan.steps[r.step], r.task.task
-	var runner Runner = func(ctx context.Context) (any, error) { return call(ctx, bound, task.Steps) }
+	bound, task := r.binding(), r.task.task
+	var done json.RawMessage
+	if r.about.Undo {
+		done = task.Steps[r.step].Result
+	}
+	var runner Runner = func(ctx context.Context) (any, error) { return call(ctx, bound, task.Steps, done) }
 	for i := len(w.config.Middleware) - 1; i >= 0; i-- {
 		runner = w.config.Middleware[i](runner)
 	}
 	return runner
 }
 
-// attempt runs the handler within its time.
-func attempt(ctx context.Context, r *run) (json.RawMessage, *Error) {
+// attempt runs the handler within its time. It succeeds with a result, or is
+// to be parked with a wait, or fails.
+func attempt(ctx context.Context, r *run) (json.RawMessage, *Wait, *Error) {
 	if r.timeout > 0 {
 		limited, stop := context.WithTimeout(ctx, r.timeout)
 		defer stop()
 		ctx = limited
 	}
 	result, err := r.runner(ctx)
+	wait, err := r.about.parking(err)
+	if wait != nil {
+		return nil, wait, nil
+	}
 	var raw json.RawMessage
 	if err == nil {
 		raw, err = encodeResult(result, len(r.about.Metadata()))
 	}
 	if err != nil {
 		timedOut := errors.Is(ctx.Err(), context.DeadlineExceeded) && context.Cause(r.ctx) == nil
-		return nil, verdict(err, timedOut)
+		return nil, nil, verdict(err, timedOut)
 	}
-	return raw, nil
+	return raw, nil, nil
 }
 
 // call builds a handler's input and calls it.
-func call(ctx context.Context, b *binding, steps []TaskStep) (any, error) {
+func call(ctx context.Context, b *binding, steps []TaskStep, done json.RawMessage) (any, error) {
 	in, err := b.input(Current(ctx), steps)
 	if err != nil {
 		return nil, err
 	}
-	return b.handler.call(ctx, in)
+	return b.handler.call(ctx, in, done)
 }
 
 // protect turns a panic of f into a permanent error that keeps the stack.

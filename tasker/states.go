@@ -79,8 +79,8 @@ type StepTransition struct {
 	To   StepState
 }
 
-// StepTransitions is the whole table; what is not in it cannot happen. The
-// page docs/states.md is made from it.
+// StepTransitions is the whole table, for a step and for its undoing; what is
+// not in it cannot happen. The page docs/states.md is made from it.
 var StepTransitions = []StepTransition{
 	{StepPending, Started, StepInProgress},
 	{StepWaitingForRetry, Started, StepInProgress},
@@ -89,12 +89,40 @@ var StepTransitions = []StepTransition{
 	{StepInProgress, Failed, StepError},
 	{StepInProgress, Lost, StepPending},      // its worker died; the outcome is unknown
 	{StepInProgress, Withdrawn, StepPending}, // its worker stopped before the handler saw it
-	{StepPending, Failed, StepError},         // after too many lost attempts
+	{StepInProgress, Parked, StepWaiting},
+	{StepWaiting, Answered, StepPending}, // to go on with the same attempt
+	{StepWaiting, Failed, StepError},     // nobody answered in time
+	{StepPending, Failed, StepError},     // after too many lost attempts
+
+	// The task ends, or begins to be undone, before the step's turn.
 	{StepPending, Cancelled, StepCancelled},
 	{StepInProgress, Cancelled, StepCancelled},
 	{StepWaitingForRetry, Cancelled, StepCancelled},
-	{StepPending, Finished, StepCancelled}, // the task ended in error before its turn
+	{StepWaiting, Cancelled, StepCancelled},
+	{StepPending, Undoing, StepCancelled},
+	{StepWaitingForRetry, Undoing, StepCancelled},
+	{StepWaiting, Undoing, StepCancelled},
+	{StepPending, Finished, StepCancelled},
 	{StepWaitingForRetry, Finished, StepCancelled},
+	{StepWaiting, Finished, StepCancelled},
+
+	// What operators do.
+	{StepError, RetriedByHand, StepPending},
+	{StepWaitingForRetry, RetriedByHand, StepPending}, // now, instead of later
+	{StepPending, CompletedByHand, StepComplete},
+	{StepInProgress, CompletedByHand, StepComplete},
+	{StepWaitingForRetry, CompletedByHand, StepComplete},
+	{StepWaiting, CompletedByHand, StepComplete},
+	{StepError, CompletedByHand, StepComplete},
+	{StepPending, FailedByHand, StepError},
+	{StepInProgress, FailedByHand, StepError},
+	{StepWaitingForRetry, FailedByHand, StepError},
+	{StepWaiting, FailedByHand, StepError},
+	{StepPending, ResolvedByHand, StepResolved},
+	{StepInProgress, ResolvedByHand, StepResolved},
+	{StepWaitingForRetry, ResolvedByHand, StepResolved},
+	{StepWaiting, ResolvedByHand, StepResolved},
+	{StepError, ResolvedByHand, StepResolved},
 }
 
 // A TaskTransition is one row of the table of what a task may go through.
@@ -107,17 +135,33 @@ type TaskTransition struct {
 // so these are the consequences that the engine is held to by test.
 var TaskTransitions = []TaskTransition{
 	{TaskPending, TaskInProgress, "a worker claims it"},
-	{TaskPending, TaskCancelled, "an operator cancels it"},
-	{TaskPending, TaskBlocked, "past its time before a worker came, on_failure: block"},
-	{TaskInProgress, TaskComplete, "every step is done"},
+	{TaskPending, TaskBlocked, "past its time before a worker came, or an operator fails a step, on_failure: block"},
 	{TaskInProgress, TaskWaitingForRetry, "nothing runs, a failed step waits for its next attempt"},
-	{TaskInProgress, TaskBlocked, "a step failed for good, on_failure: block"},
-	{TaskInProgress, TaskError, "a step failed for good, on_failure: fail"},
-	{TaskInProgress, TaskCancelled, "an operator cancels it"},
-	{TaskWaitingForRetry, TaskInProgress, "the wait is over"},
-	{TaskWaitingForRetry, TaskBlocked, "past its time, on_failure: block"},
+	{TaskInProgress, TaskWaiting, "nothing runs, a step waits for an answer or for another task"},
+	{TaskInProgress, TaskBlocked, "a step failed for good, on_failure: block; or an undoing did"},
+	{TaskWaitingForRetry, TaskInProgress, "the wait is over, or an operator ends it"},
+	{TaskWaitingForRetry, TaskWaiting, "an operator leaves nothing but a step that waits"},
+	{TaskWaitingForRetry, TaskBlocked, "past its time, or an operator fails a step, on_failure: block"},
+	{TaskWaiting, TaskInProgress, "the answer came, or the awaited task ended"},
+	{TaskWaiting, TaskWaitingForRetry, "an operator leaves nothing but a step that waits for its next attempt"},
+	{TaskWaiting, TaskBlocked, "nobody answered in time, or the task is past its time, on_failure: block"},
+	{TaskBlocked, TaskInProgress, "an operator retries, completes or resolves what failed"},
+	{TaskBlocked, TaskWaitingForRetry, "the same, and a step waits for its next attempt"},
+	{TaskBlocked, TaskWaiting, "the same, and a step waits for an answer or for another task"},
+	{TaskPending, TaskComplete, "an operator completes or resolves every step"},
+	{TaskPending, TaskError, "an operator fails a step, on_failure: fail or compensate"},
+	{TaskInProgress, TaskComplete, "every step is done"},
+	{TaskInProgress, TaskError, "a step failed for good, on_failure: fail; or all is undone, on_failure: compensate"},
+	{TaskPending, TaskCancelled, "an operator cancels it"},
+	{TaskInProgress, TaskCancelled, "an operator cancels it, or all is undone after that"},
 	{TaskWaitingForRetry, TaskCancelled, "an operator cancels it"},
+	{TaskWaiting, TaskCancelled, "an operator cancels it"},
 	{TaskBlocked, TaskCancelled, "an operator cancels it"},
+	{TaskPending, TaskResolved, "an operator takes it on themselves"},
+	{TaskInProgress, TaskResolved, "an operator takes it on themselves"},
+	{TaskWaitingForRetry, TaskResolved, "an operator takes it on themselves"},
+	{TaskWaiting, TaskResolved, "an operator takes it on themselves"},
+	{TaskBlocked, TaskResolved, "an operator takes it on themselves"},
 }
 
 // stepTable is StepTransitions by state and event.

@@ -16,6 +16,7 @@ type Status struct {
 	Pending              int     `json:"pending_steps"`
 	InProgress           int     `json:"in_progress_steps"`
 	WaitingForRetry      int     `json:"waiting_for_retry_steps"`
+	Waiting              int     `json:"waiting_steps"`   // for an answer, or for another task
 	Completed            int     `json:"completed_steps"` // with those resolved by hand
 	Failed               int     `json:"failed_steps"`
 	Ready                int     `json:"ready_steps"` // have all that they wait for
@@ -31,6 +32,7 @@ func (t *Task) Status(now time.Time) Status {
 		Pending:         t.counts[StepPending],
 		InProgress:      t.counts[StepInProgress],
 		WaitingForRetry: t.counts[StepWaitingForRetry],
+		Waiting:         t.counts[StepWaiting],
 		Completed:       t.counts[StepComplete] + t.counts[StepResolved],
 		Failed:          t.counts[StepError],
 	}
@@ -40,6 +42,8 @@ func (t *Task) Status(now time.Time) Status {
 		}
 	}
 	switch {
+	case t.undoing && t.State != TaskBlocked:
+		s.ExecutionStatus, s.RecommendedAction = "processing", "wait_for_completion"
 	case t.failing():
 		s.ExecutionStatus, s.RecommendedAction = "blocked_by_failures", "handle_failures"
 	case s.Ready > 0:

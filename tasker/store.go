@@ -159,6 +159,8 @@ type Append struct {
 	WakeIn time.Duration // from the store's now; negative for not by itself
 	IfPoke int64         // for ReleaseRow: the poke that the writer has acted on
 	Poke   bool          // raise the row's poke: the writer is not the owner
+	Awaits []ID          // for ReleaseRow: the task is poked when one of these has ended, its children at once, others by a beat
+	Limit  int           // for OwnRow: refused where the living own so many tasks of the namespace already; 0 for no limit
 
 	// Children are new tasks that are stored if the record is. Those whose
 	// identity is taken are passed over.
@@ -196,8 +198,8 @@ type Beat struct {
 	Lease  time.Duration
 	First  bool // the worker is new
 
-	// Templates that it has every handler of; kept with the first beat, so that
-	// a task which no living worker can run is told from one that waits.
+	// Templates that it has every handler of; kept with each beat, so that a
+	// task which no living worker can run is told from one that waits.
 	Templates []TemplateKey
 }
 

@@ -23,6 +23,8 @@ type Request struct {
 	IdempotencyKey  string // two requests with equal keys are one task
 	CorrelationID   string // "" makes it the task's id
 	Tag             string // of the run that the task belongs to
+
+	parent, root ID // of a sub-task
 }
 
 // Submission is what became of a [Request].
@@ -142,8 +144,11 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (NewTask, error) {
 		ID: e.newID(), Namespace: p.template.Namespace, Name: p.template.Name, Version: p.template.Version,
 		Hash: p.template.Hash(), Environment: p.template.Environment, Priority: p.template.Priority,
 		CorrelationID: r.CorrelationID, Tag: r.Tag, InputHash: hashOf(input),
+		Parent: r.parent, Root: r.root,
 	}
-	row.Root = row.ID
+	if row.Root.IsZero() {
+		row.Root = row.ID
+	}
 	if row.CorrelationID == "" {
 		row.CorrelationID = row.ID.String()
 	}
@@ -250,7 +255,7 @@ func (e *Engine) enrich(ctx context.Context, p *plan, row *Row, input json.RawMe
 		initialization: p.template.TaskHandler.Initialization,
 		whole:          input, parts: func() map[string]json.RawMessage { return parts },
 	}
-	added, failure := protect(func() (any, error) { return call(WithAttempt(ctx, a), p.submit, nil) })
+	added, failure := protect(func() (any, error) { return call(WithAttempt(ctx, a), p.submit, nil, nil) })
 	var verdict *Error
 	switch {
 	case failure == nil:

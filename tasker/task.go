@@ -3,6 +3,9 @@ package tasker
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker/template"
@@ -30,30 +33,50 @@ type Task struct {
 	seq      int64 // position of the last record folded
 	claimed  bool
 	expired  bool
-	bytes    int // context and results together
+	since    time.Time // when its time began to run
+	bytes    int       // context and results together
 
 	unmet  []int32                  // per step: dependencies that are not done
 	counts [len(stepStateNames)]int // steps by state
 	ready  int                      // pending steps with no unmet dependency
 	failed int                      // steps in error that are not optional
+	starts int                      // of its steps, counted to know their order
+
+	cancelled bool // by an operator who asked that what was done be undone
+	undoing   bool // from here on steps are undone: undo.go
+	undo      []int
 }
 
 // TaskStep is one step of a [Task].
 type TaskStep struct {
-	Name         string          `json:"name"`
+	Name      string   `json:"name"`
+	DependsOn []string `json:"depends_on,omitempty"`
+	Progress
+	Compensation *Progress `json:"compensation,omitempty"` // its undoing; nil when it is not undone
+
+	began   int  // its place in the order in which steps first started; 0 for never
+	unclear bool // an attempt failed in a way that leaves open whether it took effect
+}
+
+// Progress is how far something has come that is tried until it succeeds: a
+// step, or the undoing of one.
+type Progress struct {
 	State        StepState       `json:"state"`
 	Attempts     int             `json:"attempts"` // with the one that runs, without lost ones
 	LostAttempts int             `json:"lost_attempts,omitempty"`
 	MaxAttempts  int             `json:"max_attempts"`
-	DependsOn    []string        `json:"depends_on,omitempty"`
 	Result       json.RawMessage `json:"result,omitempty"`
 	Metadata     json.RawMessage `json:"metadata,omitempty"`
 	Error        *Error          `json:"error,omitempty"` // of the last failure; gone after a success
+	Wait         *Wait           `json:"wait,omitempty"`  // what it waits for, in waiting
 	StartedAt    time.Time       `json:"started_at,omitzero"`
 	FinishedAt   time.Time       `json:"finished_at,omitzero"`
 	RetryAt      time.Time       `json:"-"` // when the next attempt is due, in waiting_for_retry
+	ExpiresAt    time.Time       `json:"-"` // when its wait is over, in waiting; zero for never
 
-	starts int // attempts ever started: the number of the last one
+	starts  int                        // attempts ever started: the number of the last one
+	resumes bool                       // the next start, or the one that runs, goes on with a parked attempt
+	answers map[string]json.RawMessage // to its questions, by name
 }
 
 // Fold builds a task from its row and its log. An error means that the log
@@ -78,7 +101,8 @@ func newTask(of *template.Template, row Row) *Task {
 	}
 	for i := range t.Steps {
 		step := &of.Steps[i]
-		t.Steps[i] = TaskStep{Name: step.Name, MaxAttempts: step.Retry.Attempts(), DependsOn: step.Dependencies}
+		t.Steps[i].Name, t.Steps[i].DependsOn = step.Name, step.Dependencies
+		t.Steps[i].MaxAttempts = step.Retry.Attempts()
 		t.unmet[i] = int32(len(step.Dependencies))
 		if t.unmet[i] == 0 {
 			t.ready++
@@ -116,23 +140,30 @@ func (t *Task) fold(e *Event, at time.Time) error {
 	}
 	switch e.Kind {
 	case Submitted:
-		t.Context, t.CreatedAt, t.bytes = e.Context, at, len(e.Context)
+		t.Context, t.CreatedAt, t.since, t.bytes = e.Context, at, at, len(e.Context)
 	case Claimed:
 		t.claimed = true
 	case Expired:
 		t.expired = true
-		t.Error = Permanent(CodeDeadline, "the task is not done %v after its submit", t.template.MaxDuration)
-	case Cancelled, Finished:
-		for i := range t.Steps {
-			if to := stepTable[t.Steps[i].State][e.Kind]; to.legal {
-				t.enter(i, to.to, at)
-			}
+		t.Error = Permanent(CodeDeadline, "the task is not done after %v", t.template.MaxDuration)
+	case RetriedByHand:
+		t.expired, t.Error, t.since = false, nil, at
+	case Undoing:
+		t.close(Undoing, at)
+		t.beginUndoing()
+	case Cancelled:
+		if e.Undo {
+			t.cancelled = true
+			t.close(Undoing, at) // what runs has yet to tell how it ended
+			break
 		}
-		t.FinishedAt = at
-		t.State = TaskCancelled
-		if e.Kind == Finished {
-			t.State = e.TaskState
-		}
+		t.end(e.Kind, TaskCancelled, at)
+		return nil
+	case ResolvedByHand:
+		t.end(Cancelled, TaskResolved, at)
+		return nil
+	case Finished:
+		t.end(e.Kind, e.TaskState, at)
 		return nil
 	default:
 		return fmt.Errorf("%s names no step", e.Kind)
@@ -141,44 +172,110 @@ func (t *Task) fold(e *Event, at time.Time) error {
 	return nil
 }
 
+// close ends what is open of the steps, as the table has it for a kind of event.
+func (t *Task) close(kind EventKind, at time.Time) {
+	for i := range t.Steps {
+		if to := stepTable[t.Steps[i].State][kind]; to.legal {
+			t.enter(i, to.to, at)
+		}
+		if undo := t.Steps[i].Compensation; undo != nil && stepTable[undo.State][kind].legal {
+			undo.enter(stepTable[undo.State][kind].to, at)
+		}
+	}
+}
+
+func (t *Task) end(kind EventKind, state TaskState, at time.Time) {
+	t.close(kind, at)
+	t.FinishedAt, t.State = at, state
+}
+
+// progress is what happens to step i now: its attempts, or those to undo it.
+// nil when it is not undone.
+func (t *Task) progress(i int) *Progress {
+	if t.undoing {
+		return t.Steps[i].Compensation
+	}
+	return &t.Steps[i].Progress
+}
+
 func (t *Task) foldStep(e *Event, at time.Time) error {
 	i, ok := t.template.Graph().Index[e.Step]
 	if !ok {
 		return fmt.Errorf("the template has no step %q", e.Step)
 	}
-	s := &t.Steps[i]
-	to := stepTable[s.State][e.Kind]
+	s, p := &t.Steps[i], t.progress(i)
+	if e.Undo != t.undoing || p == nil {
+		return fmt.Errorf("step %s: %s belongs to its undoing: %t, and the task is undone: %t", e.Step, e.Kind, e.Undo, t.undoing)
+	}
+	to := stepTable[p.State][e.Kind]
 	if !to.legal {
-		return fmt.Errorf("step %s cannot go on from %s by %s", e.Step, s.State, e.Kind)
+		return fmt.Errorf("step %s cannot go on from %s by %s", e.Step, p.State, e.Kind)
 	}
-	if e.Kind == Started {
-		s.starts = e.Attempt
-		s.Attempts++
-		if s.StartedAt.IsZero() {
-			s.StartedAt = at
+	switch {
+	case e.Kind == Started && p.resumes && e.Attempt == p.starts:
+		// the attempt that was parked goes on
+	case e.Kind == Started:
+		p.starts, p.resumes = e.Attempt, false
+		p.Attempts++
+		if p.StartedAt.IsZero() {
+			p.StartedAt = at
 		}
-	} else if e.Attempt != s.starts {
-		return fmt.Errorf("step %s: %s is of attempt %d, the last one started is %d", e.Step, e.Kind, e.Attempt, s.starts)
-	}
-	switch e.Kind {
-	case Completed:
-		s.Result, s.Metadata, s.Error = e.Result, e.Metadata, nil
-		t.bytes += len(e.Result) + len(e.Metadata)
-	case Retrying:
-		s.Error, s.Metadata, s.RetryAt = e.Error, e.Metadata, at.Add(e.Delay)
-	case Failed:
-		s.Error, s.Metadata = e.Error, e.Metadata
-		if t.template.Steps[i].Optional {
-			t.Warnings = append(t.Warnings, fmt.Sprintf("%s failed: %s", s.Name, e.Error))
+		if t.starts++; s.began == 0 {
+			s.began = t.starts
 		}
-	case Lost:
-		s.Attempts--
-		s.LostAttempts++
-	case Withdrawn:
-		s.Attempts--
+	case e.Attempt != p.starts:
+		return fmt.Errorf("step %s: %s is of attempt %d, the last one started is %d", e.Step, e.Kind, e.Attempt, p.starts)
 	}
-	t.enter(i, to.to, at)
+	t.bytes += p.fold(e, at)
+	s.unclear = s.unclear || leavesUnclear(e) || e.Kind == FailedByHand && p.State == StepInProgress
+	if t.undoing {
+		p.enter(to.to, at)
+	} else {
+		t.enter(i, to.to, at)
+	}
 	return nil
+}
+
+// fold takes in what an event says besides the state, and tells how many
+// bytes of payload it brought.
+func (p *Progress) fold(e *Event, at time.Time) (bytes int) {
+	switch e.Kind {
+	case Completed, CompletedByHand:
+		p.Result, p.Metadata, p.Error = e.Result, e.Metadata, nil
+		bytes = len(e.Result) + len(e.Metadata)
+	case Retrying:
+		p.Error, p.Metadata, p.RetryAt, p.resumes = e.Error, e.Metadata, at.Add(e.Delay), false
+	case Failed, FailedByHand:
+		p.Error, p.Metadata = e.Error, e.Metadata
+	case Lost:
+		p.Attempts--
+		p.LostAttempts++
+		p.resumes = false
+	case Withdrawn:
+		if !p.resumes {
+			p.Attempts--
+		}
+	case Parked:
+		p.Wait, p.Metadata, p.ExpiresAt = e.Wait, e.Metadata, time.Time{}
+		if e.Wait.Expires > 0 {
+			p.ExpiresAt = at.Add(e.Wait.Expires)
+		}
+		bytes = len(e.Wait.Prompt)
+	case Answered:
+		p.resumes = true
+		if e.Wait.Task.IsZero() {
+			p.answers = maps.Clone(p.answers) // runs may have the old one
+			if p.answers == nil {
+				p.answers = map[string]json.RawMessage{}
+			}
+			p.answers[e.Wait.Name] = e.Result
+		}
+		bytes = len(e.Result)
+	case RetriedByHand:
+		p.Attempts, p.LostAttempts, p.answers, p.resumes = 0, 0, nil, false
+		p.FinishedAt = time.Time{}
+	}
+	return bytes
 }
 
 // enter puts step i into a state and keeps the counts that follow from it.
@@ -193,21 +290,48 @@ func (t *Task) enter(i int, to StepState, at time.Time) {
 	}
 	t.counts[from]--
 	t.counts[to]++
-	s.State = to
-	if !to.open() {
-		s.FinishedAt = at
-	}
+	s.enter(to, at)
 	optional := t.template.Steps[i].Optional
-	if to == StepError && !optional {
+	switch warning := s.Name + " failed: "; {
+	case to == StepError && optional:
+		t.Warnings = append(t.Warnings, warning+s.Error.Error())
+	case to == StepError:
 		t.failed++
+	case from == StepError && optional:
+		t.Warnings = slices.DeleteFunc(t.Warnings, func(w string) bool { return strings.HasPrefix(w, warning) })
+	case from == StepError:
+		t.failed--
 	}
-	if satisfies(to, optional) {
-		for _, c := range t.template.Graph().Children[i] {
-			t.unmet[c]--
-			if t.unmet[c] == 0 && t.Steps[c].State == StepPending {
-				t.ready++
-			}
+	switch before, after := satisfies(from, optional), satisfies(to, optional); {
+	case after && !before:
+		t.satisfy(i, -1)
+	case before && !after:
+		t.satisfy(i, 1)
+	}
+}
+
+// satisfy tells the steps that depend on step i that it is done, or, with +1,
+// that it is not done any more.
+func (t *Task) satisfy(i int, change int32) {
+	for _, c := range t.template.Graph().Children[i] {
+		was := t.unmet[c]
+		t.unmet[c] += change
+		switch pending := t.Steps[c].State == StepPending; {
+		case pending && t.unmet[c] == 0:
+			t.ready++
+		case pending && was == 0:
+			t.ready--
 		}
+	}
+}
+
+func (p *Progress) enter(to StepState, at time.Time) {
+	p.State = to
+	if to != StepWaiting {
+		p.Wait = nil
+	}
+	if !to.open() {
+		p.FinishedAt = at
 	}
 }
 
@@ -217,7 +341,12 @@ func satisfies(s StepState, optional bool) bool {
 }
 
 // failing says that no attempt starts any more.
-func (t *Task) failing() bool { return t.failed > 0 || t.expired }
+func (t *Task) failing() bool { return t.failed > 0 || t.expired || t.cancelled }
+
+// compensates says that the task, when it is failing, is going to be undone.
+func (t *Task) compensates() bool {
+	return t.cancelled || t.template.OnFailure == template.Compensate
+}
 
 // done says that every step is done, or failed where it may.
 func (t *Task) done() bool {
@@ -228,15 +357,34 @@ func (t *Task) done() bool {
 // ended.
 func (t *Task) settled() TaskState {
 	switch {
+	case t.undoing:
+		return t.settledUndo()
 	case t.counts[StepInProgress] > 0:
 		return TaskInProgress
-	case t.failing() && t.template.OnFailure == template.Block:
+	case t.failing() && !t.compensates() && t.template.OnFailure == template.Block:
 		return TaskBlocked
 	case !t.claimed:
 		return TaskPending
-	case t.failing() || t.ready > 0 || t.counts[StepWaitingForRetry] == 0:
+	case t.failing() || t.ready > 0:
 		return TaskInProgress
-	default:
+	case t.counts[StepWaitingForRetry] > 0:
 		return TaskWaitingForRetry
+	case t.counts[StepWaiting] > 0:
+		return TaskWaiting
+	default:
+		return TaskInProgress
 	}
+}
+
+// awaited lists the tasks that steps wait for.
+func (t *Task) awaited() (tasks []ID) {
+	if t.counts[StepWaiting] == 0 {
+		return nil
+	}
+	for i := range t.Steps {
+		if wait := t.Steps[i].Wait; wait != nil && !wait.Task.IsZero() && !slices.Contains(tasks, wait.Task) {
+			tasks = append(tasks, wait.Task)
+		}
+	}
+	return tasks
 }

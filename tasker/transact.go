@@ -19,7 +19,7 @@ type offer struct {
 
 var errUnwanted = errors.New("the task was lost, or the step has ended otherwise")
 
-func (r *run) transactional() bool { return r.task.plan.steps[r.step].handler.transactional }
+func (r *run) transactional() bool { return r.binding().handler.transactional }
 
 // boundTransaction keeps a transaction well below the lease: a quarter of it
 // for the handler, a third in all.
@@ -38,8 +38,11 @@ func (w *worker) transact(r *run, o *outcome) {
 	var f *flight
 	answer, err := w.store.(Transactor).Transact(ctx, func(ctx context.Context) (Append, error) {
 		o.withdrawn, o.err = false, exited
-		if o.result, o.err = attempt(ctx, r); o.err != nil {
+		if o.result, o.wait, o.err = attempt(ctx, r); o.err != nil {
 			return Append{}, o.err
+		}
+		if o.wait != nil {
+			return Append{}, ErrParked // nothing is left of it, and it runs again
 		}
 		o.metadata = r.about.Metadata()
 		reply := make(chan *flight, 1)
@@ -54,7 +57,7 @@ func (w *worker) transact(r *run, o *outcome) {
 		w.do(func() { w.transacted(r, f, &answer, err) })
 	case o.withdrawn:
 		w.engine.log.Warn("tasker: the store gave a step no transaction; it is tried again", "step", r.about.Step, "task", r.about.TaskID, "error", err)
-	case o.err == nil:
+	case o.err == nil && o.wait == nil:
 		o.withdrawn = true // what it did was rolled back
 	}
 }
@@ -73,7 +76,9 @@ func (w *worker) offered(of offer) {
 	case h.flight != nil || h.loading || h.stale:
 		h.offers = append(h.offers, of)
 	default:
-		w.record(h, Event{Kind: Completed, Step: r.about.Step, Attempt: r.attempt, Result: o.result, Metadata: o.metadata})
+		e := r.event(Completed)
+		e.Result, e.Metadata = o.result, o.metadata
+		w.record(h, e)
 		if h.stale {
 			of.reply <- nil
 			return

@@ -50,6 +50,8 @@ type worker struct {
 
 	flushing bool
 	spare    flushed // slices for the next flush to use
+	purging  bool
+	purgeAt  time.Time
 	claiming bool
 	moreWork bool      // the store may have more for us
 	claimAt  time.Time // when to ask it at the latest
@@ -86,12 +88,15 @@ func (e *Engine) Start(ctx context.Context) error {
 	}
 	w.crew = newCrew(w.execute)
 	w.id, w.beatAt, w.joined = newID(w.now, e.chance), w.now, true
-	pulse, err := e.store.Beat(ctx, Beat{Worker: w.id, Lease: e.config.Lease, First: true})
+	pulse, err := e.store.Beat(ctx, Beat{Worker: w.id, Lease: e.config.Lease, First: true, Templates: e.runnable})
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
 	w.skew = pulse.Now.Sub(w.now)
 	w.nextBeat = w.now.Add(e.config.Lease / 3)
+	if e.config.Retention != (Retention{}) {
+		w.purgeAt = w.now
+	}
 	e.worker = w
 	go w.loop()
 	return nil
@@ -252,6 +257,7 @@ func (w *worker) loop() {
 		w.flush()
 		w.claim()
 		w.beat()
+		w.purge()
 		w.setAlarm()
 	}
 	w.crew.leave()
@@ -260,7 +266,7 @@ func (w *worker) loop() {
 
 // over says that a stopping worker has nothing left to do.
 func (w *worker) over() bool {
-	return w.stopping && len(w.held) == 0 && len(w.running) == 0 && !w.flushing && !w.claiming && !w.beating
+	return w.stopping && len(w.held) == 0 && len(w.running) == 0 && !w.flushing && !w.claiming && !w.beating && !w.purging
 }
 
 // hear takes a hint of the store, on a goroutine of somebody else's.
@@ -278,24 +284,23 @@ func (w *worker) hear(h Hint) {
 // its time may have passed.
 func (w *worker) setAlarm() {
 	next := w.beatAt.Add(w.config.Lease)
-	earlier := func(t time.Time) {
-		if !t.IsZero() && t.Before(next) {
-			next = t
-		}
-	}
+	sooner := func(t time.Time) { next = earlier(next, t) }
 	if !w.joined {
 		next = w.now.Add(w.config.Lease)
 	}
 	if !w.beating {
-		earlier(w.nextBeat)
+		sooner(w.nextBeat)
 	}
 	if w.room() > 0 {
-		earlier(w.claimAt)
+		sooner(w.claimAt)
 	}
 	if len(w.waiting.tasks) > 0 {
-		earlier(w.waiting.tasks[0].wake)
+		sooner(w.waiting.tasks[0].wake)
 	}
-	earlier(w.sweepAt)
+	sooner(w.sweepAt)
+	if !w.purging {
+		sooner(w.purgeAt)
+	}
 	if !next.Equal(w.alarm) {
 		w.alarm = next
 		w.timer.Reset(next.Sub(w.now))

@@ -26,7 +26,7 @@ var inTheEngine = []planting{
 		inEngine("TestATaskWhoseClaimWasNeverAnsweredIsAdopted"),
 	}, {
 		"engine: an attempt that nobody runs is not recorded as lost",
-		[]change{{claiming, "h.task.Steps[i].State == StepInProgress && h.runs[i] == nil", "false"}},
+		[]change{{claiming, "p != nil && p.State == StepInProgress && h.runs[i] == nil", "p != nil && false"}},
 		inEngine("TestATaskWhoseClaimWasNeverAnsweredIsAdopted"),
 	}, {
 		"engine: a task that the store says is not ours is kept",
@@ -77,11 +77,11 @@ var inTheEngine = []planting{
 		inEngine("TestAStopTakesBackWhatNoHandlerHasSeen"),
 	}, {
 		"engine: a lost attempt is not counted",
-		[]change{{folding, "s.LostAttempts++", ""}},
+		[]change{{folding, "p.LostAttempts++", ""}},
 		inEngine("TestLostAttemptsCountApartAndHaveTheirOwnCeiling"),
 	}, {
 		"engine: the limit counts lost attempts",
-		[]change{{folding, "case Lost:\n\t\ts.Attempts--", "case Lost:"}},
+		[]change{{folding, "case Lost:\n\t\tp.Attempts--", "case Lost:"}},
 		inEngine("TestLostAttemptsCountApartAndHaveTheirOwnCeiling"),
 	},
 }

@@ -51,7 +51,7 @@ func (e *Task) Is(state tasker.TaskState) *Task {
 
 // Step is one step of a task, and what a test expects of it.
 type Step struct {
-	*Task
+	of *Task
 	*tasker.TaskStep
 }
 
@@ -65,23 +65,26 @@ func (e *Task) Step(name string) *Step {
 	return &Step{e, step}
 }
 
+// Step speaks of another step of the same task.
+func (e *Step) Step(name string) *Step { e.of.engine.t.Helper(); return e.of.Step(name) }
+
 // Completed expects that the step is complete.
 func (e *Step) Completed() *Step {
-	e.engine.t.Helper()
-	if e.TaskStep.State != tasker.StepComplete {
-		e.fail("%s is %s, not complete", e.describe(), e.TaskStep.State)
+	e.of.engine.t.Helper()
+	if e.State != tasker.StepComplete {
+		e.of.fail("%s is %s, not complete", e.describe(), e.State)
 	}
 	return e
 }
 
 // Failed expects that the step has failed for good, with a code.
 func (e *Step) Failed(code string) *Step {
-	e.engine.t.Helper()
+	e.of.engine.t.Helper()
 	switch {
-	case e.TaskStep.State != tasker.StepError:
-		e.fail("%s is %s; it should have failed with %s", e.describe(), e.TaskStep.State, code)
-	case e.TaskStep.Error.Code != code:
-		e.fail("%s has failed with %s, not with %s", e.describe(), e.TaskStep.Error.Code, code)
+	case e.State != tasker.StepError:
+		e.of.fail("%s is %s; it should have failed with %s", e.describe(), e.State, code)
+	case e.Error.Code != code:
+		e.of.fail("%s has failed with %s, not with %s", e.describe(), e.Error.Code, code)
 	}
 	return e
 }
@@ -89,31 +92,31 @@ func (e *Step) Failed(code string) *Step {
 // After expects that the step took so many attempts, without those that were
 // lost with a worker.
 func (e *Step) After(attempts int) *Step {
-	e.engine.t.Helper()
+	e.of.engine.t.Helper()
 	if e.Attempts != attempts {
-		e.fail("%s took %d attempts, not %d", e.describe(), e.Attempts, attempts)
+		e.of.fail("%s took %d attempts, not %d", e.describe(), e.Attempts, attempts)
 	}
 	return e
 }
 
 // NeverStarted expects that no attempt of the step has begun.
 func (e *Step) NeverStarted() *Step {
-	e.engine.t.Helper()
+	e.of.engine.t.Helper()
 	if started := e.Attempts + e.LostAttempts; started > 0 {
-		e.fail("%s was started %d times; it should never have been", e.describe(), started)
+		e.of.fail("%s was started %d times; it should never have been", e.describe(), started)
 	}
 	return e
 }
 
 // Gave expects a result, which is compared as JSON.
 func (e *Step) Gave(want any) *Step {
-	e.engine.t.Helper()
+	e.of.engine.t.Helper()
 	wanted, err := json.Marshal(want)
 	if err != nil {
-		e.engine.t.Fatalf("the result that %s should give is not JSON: %v", e.describe(), err)
+		e.of.engine.t.Fatalf("the result that %s should give is not JSON: %v", e.describe(), err)
 	}
 	if diff := cmp.Diff(decoded(wanted), decoded(e.Result)); diff != "" {
-		e.fail("%s gave another result than it should (- wanted, + given):\n%s", e.describe(), diff)
+		e.of.fail("%s gave another result than it should (- wanted, + given):\n%s", e.describe(), diff)
 	}
 	return e
 }
@@ -128,7 +131,7 @@ func decoded(raw json.RawMessage) (v any) {
 	return v
 }
 
-func (e *Step) describe() string { return "step " + e.TaskStep.Name }
+func (e *Step) describe() string { return "step " + e.Name }
 
 func (e *Task) fail(format string, args ...any) {
 	e.engine.t.Helper()
