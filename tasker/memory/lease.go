@@ -26,6 +26,7 @@ func (s *Store) Beat(ctx context.Context, b tasker.Beat) (tasker.Pulse, error) {
 	s.mu.Lock()
 	now := time.Now()
 	freed := s.bury(now)
+	freed = s.wakeAwaiting(now) || freed
 	w := s.workers[b.Worker]
 	if _, dead := s.graves[b.Worker]; dead || w == nil && !b.First {
 		s.mu.Unlock()

@@ -26,6 +26,7 @@ type Store struct {
 	queues     map[queueKey]*queue     // what wants work now, or once its time comes
 	workers    map[tasker.ID]*worker   // those whose death nobody has declared
 	graves     map[tasker.ID]time.Time // the dead, and when they are forgotten
+	awaiting   map[*entry]bool         // released tasks that await others
 	turn       int                     // rotates the namespaces
 	listeners  map[int]func(tasker.Hint)
 	listenerID int
@@ -36,8 +37,9 @@ type entry struct {
 	row    tasker.Row
 	log    []tasker.Record
 	owned  *worker // the living worker that has it
-	queued bool    // stands in a queue
-	asleep int     // position among its queue's sleepers, from 1; 0 for not there
+	awaits []tasker.ID
+	queued bool // stands in a queue
+	asleep int  // position among its queue's sleepers, from 1; 0 for not there
 	until  time.Time
 }
 
@@ -51,6 +53,7 @@ func New() *Store {
 		queues:     map[queueKey]*queue{},
 		workers:    map[tasker.ID]*worker{},
 		graves:     map[tasker.ID]time.Time{},
+		awaiting:   map[*entry]bool{},
 		listeners:  map[int]func(tasker.Hint){},
 	}
 }
@@ -187,7 +190,11 @@ func (s *Store) append(e *entry, a *tasker.Append, now time.Time, hints []tasker
 		record.Seq, record.At = a.After+1, now
 		e.log = append(e.log, record)
 	}
-	if a.Poke {
+	steered := a.Change == tasker.SteerRow && e.owned == nil
+	switch {
+	case a.Poke && steered:
+		e.row.Poke++ // when it wants work is for the append to say
+	case a.Poke:
 		hints = append(hints, s.poke(e, now))
 	}
 	for i := range a.Children {
@@ -195,30 +202,23 @@ func (s *Store) append(e *entry, a *tasker.Append, now time.Time, hints []tasker
 		hints = append(hints, tasker.Hint{Kind: tasker.HintWork})
 	}
 	answer := tasker.Appended{Stored: true, At: now}
-	if a.Change != tasker.KeepRow {
+	answer.Released = a.Change == tasker.ReleaseRow && e.row.Poke == a.IfPoke
+	switch {
+	case answer.Released:
+		s.own(e, nil)
+		s.await(e, a.Awaits)
+		hints = s.rest(e, a, now, hints)
+	case a.Change == tasker.OwnRow, a.Change == tasker.ReleaseRow:
 		s.rouse(e)
-	}
-	switch a.Change {
-	case tasker.OwnRow:
 		s.own(e, writer)
+		s.await(e, nil)
 		e.row.State = tasker.TaskInProgress
-	case tasker.ReleaseRow:
-		if e.row.Poke != a.IfPoke {
-			s.own(e, writer)
-			e.row.State = tasker.TaskInProgress
-			return answer, hints
-		}
-		answer.Released = true
+	case steered:
+		hints = s.rest(e, a, now, hints)
+	case a.Change == tasker.FinishRow:
+		s.rouse(e)
 		s.own(e, nil)
-		e.row.State, e.row.WakeAt = a.State, time.Time{}
-		if a.WakeIn >= 0 {
-			e.row.WakeAt = now.Add(a.WakeIn)
-			s.enqueue(e, now)
-			hints = append(hints, tasker.Hint{Kind: tasker.HintWork})
-		}
-		hints = append(hints, tasker.Hint{Kind: tasker.HintEnd, Task: e.row.ID})
-	case tasker.FinishRow:
-		s.own(e, nil)
+		s.await(e, nil)
 		e.row.State, e.row.WakeAt, e.row.FinishedAt = a.State, time.Time{}, now
 		hints = append(hints, tasker.Hint{Kind: tasker.HintEnd, Task: e.row.ID})
 		if parent := s.tasks[e.row.Parent]; parent != nil {
@@ -226,6 +226,18 @@ func (s *Store) append(e *entry, a *tasker.Append, now time.Time, hints []tasker
 		}
 	}
 	return answer, hints
+}
+
+// rest sets the state of a task that nobody owns, and when it wants work.
+func (s *Store) rest(e *entry, a *tasker.Append, now time.Time, hints []tasker.Hint) []tasker.Hint {
+	s.rouse(e)
+	e.row.State, e.row.WakeAt = a.State, time.Time{}
+	if a.WakeIn >= 0 {
+		e.row.WakeAt = now.Add(a.WakeIn)
+		s.enqueue(e, now)
+		hints = append(hints, tasker.Hint{Kind: tasker.HintWork})
+	}
+	return append(hints, tasker.Hint{Kind: tasker.HintEnd, Task: e.row.ID})
 }
 
 // mayAppend says whether a writer at the right position may do what it asks
@@ -256,6 +268,29 @@ func (s *Store) poke(e *entry, now time.Time) tasker.Hint {
 		s.enqueue(e, now)
 	}
 	return tasker.Hint{Kind: tasker.HintWork}
+}
+
+// await notes which tasks a released one waits for.
+func (s *Store) await(e *entry, tasks []tasker.ID) {
+	if e.awaits = tasks; len(tasks) > 0 {
+		s.awaiting[e] = true
+	} else {
+		delete(s.awaiting, e)
+	}
+}
+
+// wakeAwaiting wakes the tasks of which an awaited one has ended, or is not
+// there any more.
+func (s *Store) wakeAwaiting(now time.Time) (woken bool) {
+	over := func(id tasker.ID) bool { other := s.tasks[id]; return other == nil || other.row.State.Final() }
+	for e := range s.awaiting {
+		if slices.ContainsFunc(e.awaits, over) {
+			s.await(e, nil) // so that it is done once
+			s.poke(e, now)
+			woken = true
+		}
+	}
+	return woken
 }
 
 // own hands a task to a worker, or to nobody.

@@ -53,7 +53,7 @@ var inMemory = []planting{
 		onMemory("append/what is sent again after others have gone on changes nothing"),
 	}, {
 		"memory: a release ignores that the task was poked",
-		[]change{{memory, "if e.row.Poke != a.IfPoke {", "if false {"}},
+		[]change{{memory, "a.Change == tasker.ReleaseRow && e.row.Poke == a.IfPoke", "a.Change == tasker.ReleaseRow"}},
 		onMemory("poke/a release with an older poke keeps its record and leaves the task with its writer"),
 	}, {
 		"memory: a child's end does not poke its parent",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -93,7 +94,7 @@ func (s *Store) appendAll(ctx context.Context, db database, appends []tasker.App
 		batch.Queue(s.sql["finish_rows"], ends.tasks.array(), ends.afters, ends.ids.array(), ends.states, ends.pokes)
 	}
 	if c := changes; len(c.from) > 0 {
-		batch.Queue(s.sql["change_rows"], c.tasks.array(), c.afters, c.ids.array(), c.writers.array(), c.changes, c.states, c.wakeIns, c.ifPokes, c.pokes)
+		batch.Queue(s.sql["change_rows"], c.tasks.array(), c.afters, c.ids.array(), c.writers.array(), c.changes, c.states, c.wakeIns, c.ifPokes, c.pokes, c.awaits)
 	}
 	reply := db.SendBatch(ctx, batch)
 	defer reply.Close()
@@ -187,6 +188,7 @@ type changeColumns struct {
 	states              []string
 	wakeIns, ifPokes    []int64
 	pokes               []bool
+	awaits              []string // each an array, "" for none
 }
 
 // changesOf gives what happens to rows: tasks that end, and the rest.
@@ -215,6 +217,20 @@ func (c *changeColumns) add(a *tasker.Append, from int) {
 	c.writers.add(uuid(a.Record.Writer))
 	c.afters, c.changes, c.states = append(c.afters, int32(a.After)), append(c.changes, int16(a.Change)), append(c.states, a.State.String())
 	c.wakeIns, c.ifPokes, c.pokes = append(c.wakeIns, wakeIn), append(c.ifPokes, a.IfPoke), append(c.pokes, a.Poke)
+	c.awaits = append(c.awaits, arrayOf(a.Awaits))
+}
+
+// arrayOf spells ids as an array of PostgreSQL, since an array of arrays would
+// want them all of one length.
+func arrayOf(ids []tasker.ID) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	all := make([]string, len(ids))
+	for i, id := range ids {
+		all[i] = id.String()
+	}
+	return "{" + strings.Join(all, ",") + "}"
 }
 
 // readStored reads which records were stored. They come in the order of their
@@ -292,13 +308,14 @@ func readChanged(reply pgx.BatchResults, appends []tasker.Append, from []int, an
 		}
 		answers[i].Released = released
 		a := &appends[i]
-		if released {
+		steered := a.Change == tasker.SteerRow && !owned
+		if released || steered {
 			hints = append(hints, tasker.Hint{Kind: tasker.HintEnd, Task: a.Task})
 		}
 		switch {
 		case a.Poke && owned:
 			hints = append(hints, tasker.Hint{Kind: tasker.HintPoke, Task: a.Task})
-		case a.Poke || released && a.WakeIn >= 0:
+		case a.Poke && !steered, (released || steered) && a.WakeIn >= 0:
 			hints = append(hints, tasker.Hint{Kind: tasker.HintWork})
 		}
 		return nil

@@ -94,46 +94,77 @@ func (s *Store) Beat(ctx context.Context, b tasker.Beat) (tasker.Pulse, error) {
 	batch := &pgx.Batch{}
 	batch.Queue(s.sql["bury"])
 	batch.Queue(s.sql["forget_workers"])
-	batch.Queue(s.sql[renew], uuid(b.Worker), b.Lease.Microseconds())
+	batch.Queue(s.sql[renew], uuid(b.Worker), b.Lease.Microseconds(), spelled(b.Templates))
+	batch.Queue(s.sql["wake_awaiting"], *s.looked.Load(), lookedAtOnce)
 	batch.Queue(s.sql["dead"])
 	batch.Queue(s.sql["owned"], uuid(b.Worker))
 	answers := s.pool.SendBatch(ctx, batch)
 	defer answers.Close()
-	renewed, dead, pulse, err := readBeat(answers)
+	reply, err := s.readBeat(answers)
 	if err == nil {
 		err = answers.Close()
 	}
+	if err == nil && reply.woken > 0 {
+		s.ears.tell(tasker.Hint{Kind: tasker.HintWork})
+	}
 	if err == nil {
-		err = s.free(ctx, dead)
+		err = s.free(ctx, reply.dead)
 	}
 	switch {
 	case err != nil:
 		return tasker.Pulse{}, s.told("beat", err)
-	case !renewed:
+	case !reply.renewed:
 		return tasker.Pulse{}, fmt.Errorf("worker %s: %w", b.Worker, tasker.ErrWorkerDead)
 	}
-	return pulse, nil
+	return reply.pulse, nil
 }
 
-func readBeat(answers pgx.BatchResults) (renewed bool, dead []pgtype.UUID, pulse tasker.Pulse, err error) {
+// spelled gives templates as the row of a worker has them. A hash has no
+// slash, so no two of them are spelled alike.
+func spelled(templates []tasker.TemplateKey) []string {
+	all := make([]string, len(templates)) // not nil, which would be null
+	for i, key := range templates {
+		all[i] = key.Namespace + "/" + key.Hash
+	}
+	return all
+}
+
+// lookedAtOnce is at how many tasks that await others a beat looks.
+const lookedAtOnce = 500
+
+// beatReply is what the statements of a beat answer.
+type beatReply struct {
+	renewed bool
+	woken   int // tasks that awaited others
+	dead    []pgtype.UUID
+	pulse   tasker.Pulse
+}
+
+func (s *Store) readBeat(answers pgx.BatchResults) (reply beatReply, err error) {
 	for range 3 { // bury, forget, renew
 		tag, err := answers.Exec()
 		if err != nil {
-			return false, nil, pulse, err
+			return reply, err
 		}
-		renewed = tag.RowsAffected() > 0
+		reply.renewed = tag.RowsAffected() > 0
 	}
+	var last pgtype.UUID
+	if err := answers.QueryRow().Scan(&reply.woken, &last); err != nil {
+		return reply, err
+	}
+	last.Valid = true // where it was null, the next beat looks from the beginning
+	s.looked.Store(&last)
 	rows, err := answers.Query()
 	if err == nil {
-		dead, err = pgx.CollectRows(rows, pgx.RowTo[pgtype.UUID])
+		reply.dead, err = pgx.CollectRows(rows, pgx.RowTo[pgtype.UUID])
 	}
 	if err != nil {
-		return false, nil, pulse, err
+		return reply, err
 	}
 	if rows, err = answers.Query(); err == nil {
-		err = eachRow(rows, func(r pgx.Rows) error { return scanOwned(r, &pulse) })
+		err = eachRow(rows, func(r pgx.Rows) error { return scanOwned(r, &reply.pulse) })
 	}
-	return renewed, dead, pulse, err
+	return reply, err
 }
 
 // free lets others claim what the dead own.

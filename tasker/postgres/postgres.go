@@ -22,10 +22,12 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tasker-systems/tasker-go/tasker"
@@ -60,6 +62,7 @@ type Store struct {
 	log       *slog.Logger
 	templates templateIDs
 	submits   submits
+	looked    atomic.Pointer[pgtype.UUID] // the last of those that await others at which a beat has looked
 	ears      ears
 }
 
@@ -138,6 +141,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, o Options) (*Store, error) {
 		return nil, fmt.Errorf("postgres: schema %s: %w", o.Schema, err)
 	}
 	s := &Store{pool: pool, sql: statementsFor(o.Schema), timeout: o.Timeout, log: o.Logger}
+	s.looked.Store(&pgtype.UUID{Valid: true})
 	s.ears.init(s, o)
 	return s, nil
 }

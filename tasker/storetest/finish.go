@@ -1,12 +1,15 @@
 package storetest
 
 import (
+	"time"
+
 	"github.com/tasker-systems/tasker-go/tasker"
 )
 
 var finishing = chapter{"finish", []promise{
 	{"the end sets the state and the time, and the task has no owner any more", endIsStored},
 	{"an operator ends a task that a worker owns", operatorEnds},
+	{"an operator ends a task that nobody owns, or one that the dead own", operatorEndsOthers},
 	{"a worker may claim and end a task in one append", claimAndEnd},
 	{"a task that has ended takes no appends any more", endedTakesNothing},
 	{"a task that has ended is never offered", endedIsNotOffered},
@@ -44,6 +47,27 @@ func operatorEnds(w *world) {
 	w.refuses(w.next(task, k.id), "a record of the worker after the operator's end")
 }
 
+func operatorEndsOthers(w *world) {
+	k, faded, dead := w.join(), w.join(), w.join()
+	ofFaded, ofDead, slept := faded.has(), dead.has(), k.has()
+	w.stores(releases(w.next(slept, k.id), tasker.TaskWaitingForRetry, time.Hour))
+	dead.dies()
+	faded.fades()
+	for _, task := range []tasker.ID{ofFaded, ofDead, slept, k.parked(), w.submit()} { // the first one before anybody looks for the dead
+		before := w.load(task)
+		answer := w.stores(pokes(finishes(w.next(task, nobody), tasker.TaskCancelled)))
+		after := w.load(task)
+		if row := after.Row; row.State != tasker.TaskCancelled || row.Owner != nobody || !row.WakeAt.IsZero() || !row.FinishedAt.Equal(answer.At) || row.Poke != before.Row.Poke+1 {
+			w.Errorf("the row was %+v and is %+v", before.Row, row)
+		}
+		w.join() // a look for the dead
+		w.same(after, w.load(task), "the burial of its former owner")
+	}
+	if found := w.offers(w.any(10)); len(found.Logs) > 0 || !found.NextWake.IsZero() {
+		w.Errorf("%d tasks are offered, the next at %v", len(found.Logs), found.NextWake)
+	}
+}
+
 func claimAndEnd(w *world) {
 	k := w.join()
 	task := w.submit()
@@ -65,6 +89,7 @@ func endedTakesNothing(w *world) {
 			"a release":          releases(w.next(task, k.id), tasker.TaskWaiting, 0),
 			"another end":        finishes(w.next(task, nobody), tasker.TaskResolved),
 			"a poke":             pokes(w.next(task, nobody)),
+			"steering":           steers(w.next(task, nobody), tasker.TaskWaiting, 0),
 			"a silent claim":     silent(owns(w.next(task, k.id))),
 			"a silent release":   silent(releases(w.next(task, k.id), tasker.TaskWaiting, 0)),
 			"a record and child": withChild(w.next(task, k.id), w.task()),

@@ -76,9 +76,20 @@ func hearsWork(w *world) {
 		return task
 	})
 	w.hears(tasker.HintWork, func() tasker.ID {
-		task := k.has()
-		w.stores(releases(w.next(task, k.id), tasker.TaskWaiting, -1))
+		task := k.parked()
 		w.stores(pokes(w.next(task, nobody)))
+		return task
+	})
+	for _, wait := range []time.Duration{0, time.Hour} {
+		w.hears(tasker.HintWork, func() tasker.ID {
+			task := k.parked()
+			w.stores(steers(w.next(task, nobody), tasker.TaskInProgress, wait))
+			return task
+		})
+	}
+	w.hears(tasker.HintWork, func() tasker.ID {
+		task := k.waitsFor(w.id())
+		k.beat()
 		return task
 	})
 }
@@ -97,6 +108,11 @@ func hearsEnds(w *world) {
 	})
 	w.hears(tasker.HintEnd, func() tasker.ID {
 		task := w.submit()
+		w.stores(steers(w.next(task, nobody), tasker.TaskBlocked, -1))
+		return task
+	})
+	w.hears(tasker.HintEnd, func() tasker.ID {
+		task := w.submit()
 		w.stores(pokes(finishes(w.next(task, nobody), tasker.TaskCancelled)))
 		return task
 	})
@@ -107,6 +123,10 @@ func hearsPokes(w *world) {
 	task := k.has()
 	w.hears(tasker.HintPoke, func() tasker.ID {
 		w.stores(pokes(w.next(task, nobody)))
+		return task
+	})
+	w.hears(tasker.HintPoke, func() tasker.ID {
+		w.stores(steers(w.next(task, nobody), tasker.TaskBlocked, -1))
 		return task
 	})
 	w.hears(tasker.HintPoke, func() tasker.ID {
@@ -203,6 +223,7 @@ func (w *world) refusesContext(ctx context.Context, want error) {
 			return err
 		},
 		"Leave": func() error { return w.Leave(ctx, k.id) },
+		"Purge": func() error { _, err := w.Purge(ctx, tasker.Retention{Tasks: time.Hour}, 10); return err },
 		"Rows":  func() error { _, err := w.Rows(ctx, tasker.Filter{}); return err },
 	} {
 		if err := call(); !errors.Is(err, want) {

@@ -11,6 +11,8 @@
 //	lease.go       workers live, die and are taken over from
 //	release.go     tasks that wait for a time
 //	poke.go        wake-ups are never lost
+//	steer.go       operators change what goes on
+//	await.go       tasks that wait for others
 //	candidates.go  who is offered what
 //	submit.go      new tasks, and those that are there already
 //	templates.go   the texts that tasks begin with
@@ -52,7 +54,7 @@ type chapter struct {
 }
 
 var chapters = []chapter{
-	appending, bearing, finishing, claiming, leases, releasing, poking, offering, submitting,
+	appending, bearing, finishing, claiming, leases, releasing, poking, steering, awaiting, offering, submitting,
 	templating, recording, listing, hinting, transacting, limiting, poisoning,
 }
 

@@ -5,7 +5,7 @@
 with ended as (
     update tasker.tasks t
        set state = c.state, owner = null, ready = false, wake_at = null, finished_at = r.at,
-           poke = t.poke + c.poke::int
+           awaits = null, poke = t.poke + c.poke::int
       from unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::boolean[])
            with ordinality as c (task, after, id, state, poke, n)
       join tasker.records r on r.task = c.task and r.seq = c.after + 1 and r.id = c.id

@@ -1,0 +1,389 @@
+package tasker_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/memory"
+	"github.com/tasker-systems/tasker-go/tasker/template"
+)
+
+var ops = tasker.By{Actor: "ops", Reason: "a test"}
+
+// must gives what an operator's call gives.
+func (s shop) must(task *tasker.Task, err error) *tasker.Task {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return task
+}
+
+const oneQuestion = `
+steps:
+  - {name: ask, handler: {callable: ask}}
+  - {name: pay, handler: {callable: pay}, dependencies: [ask]}
+`
+
+func asking(q tasker.Question) tasker.Handler {
+	return tasker.Step(func(ctx context.Context, _ struct{}) (tasker.Approval, error) {
+		return tasker.Ask[tasker.Approval](ctx, q)
+	})
+}
+
+func TestAStepThatAsksIsParkedAndGoesOnInTheSameAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, oneQuestion, tasker.Handlers{"ask": asking(tasker.Question{Prompt: "may we?", Expires: time.Hour}), "pay": fine})
+		id := s.submit()
+		task := s.await(id)
+		if step := task.Steps[0]; task.State != tasker.TaskWaiting || step.State != tasker.StepWaiting || string(step.Wait.Prompt) != `"may we?"` {
+			t.Fatalf("the task is %s, its step %s with %v", task.State, step.State, step.Wait)
+		}
+		if held := s.Stats().Held; held != 0 {
+			t.Errorf("the worker holds %d tasks that only wait", held)
+		}
+		s.must(s.Answer(t.Context(), id, "ask", tasker.Approval{Approved: true}, ops))
+		task = s.await(id)
+		if step := task.Steps[0]; task.State != tasker.TaskComplete || step.Attempts != 1 || string(step.Result) != `{"approved":true}` {
+			t.Errorf("the task is %s after %d attempts, with %s", task.State, step.Attempts, step.Result)
+		}
+	})
+}
+
+func TestAnAnswerNeedsNoWorkerAndOutlivesOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		handlers := tasker.Handlers{"ask": asking(tasker.Question{}), "pay": fine}
+		on := func(c *tasker.Config) { c.Store = store }
+		first := start(t, oneQuestion, handlers, on)
+		id := first.submit()
+		first.await(id)
+		if err := first.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		client := open(t, oneQuestion, handlers, on)
+		client.must(client.Answer(t.Context(), id, "ask", tasker.Approval{Approved: true, By: "anna"}, ops))
+		if task := start(t, oneQuestion, handlers, on).await(id); task.State != tasker.TaskComplete || task.Steps[0].Attempts != 1 {
+			t.Errorf("the task is %s after %d attempts", task.State, task.Steps[0].Attempts)
+		}
+	})
+}
+
+func TestAQuestionThatNobodyAnswersInTimeFailsTheStep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, oneQuestion, tasker.Handlers{"ask": asking(tasker.Question{Expires: 300 * time.Second}), "pay": fine})
+		id := s.submit()
+		s.await(id)
+		began := time.Now()
+		for s.task(id).State == tasker.TaskWaiting {
+			time.Sleep(time.Second)
+		}
+		task := s.task(id)
+		if e := task.Steps[0].Error; task.State != tasker.TaskBlocked || e == nil || e.Code != tasker.CodeExpired {
+			t.Errorf("the task is %s with %v", task.State, e)
+		}
+		if late := time.Since(began) - 300*time.Second; late < 0 || late > 3*time.Second {
+			t.Errorf("the wait was over %v after its time", late)
+		}
+		if _, err := s.Answer(t.Context(), id, "ask", true, ops); !errors.Is(err, tasker.ErrRefused) {
+			t.Errorf("a late answer gets %v", err)
+		}
+	})
+}
+
+func TestAHandlerThatGoesOnWithoutItsAnswerIsStopped(t *testing.T) {
+	t.Parallel()
+	s := start(t, oneQuestion, tasker.Handlers{"pay": fine, "ask": doing(func(ctx context.Context) error {
+		_, _ = tasker.Ask[bool](ctx, tasker.Question{})
+		return nil
+	})})
+	if e := s.run().Steps[0].Error; e == nil || e.Code != tasker.CodeWaitIgnored {
+		t.Errorf("the step has %v", e)
+	}
+}
+
+// family is an engine with a parent that makes a child and waits for it.
+func family(t *testing.T, child tasker.Handler) shop {
+	t.Helper()
+	parse := func(source string) *template.Template {
+		parsed, err := template.Parse("family.yaml", []byte(source))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed
+	}
+	return start(t, oneQuestion, tasker.Handlers{
+		"ask": fine, "pay": fine, "child": child,
+		"make": tasker.Step(func(ctx context.Context, _ struct{}) (tasker.ID, error) {
+			made, err := tasker.Submit(ctx, tasker.Request{Namespace: "money", Name: "refund", Context: map[string]any{"cents": 5}})
+			return made.ID, err
+		}),
+		"wait": tasker.Step(func(ctx context.Context, in struct {
+			Child tasker.ID `result:"make"`
+		}) (string, error) {
+			task, err := tasker.Await(ctx, in.Child, 0)
+			if err != nil {
+				return "", err
+			}
+			return task.State.String(), nil
+		}),
+	}, func(c *tasker.Config) {
+		c.Templates = append(c.Templates,
+			parse("name: parent\nnamespace_name: test\nversion: 1.0.0\nsteps: [{name: make, handler: {callable: make}}, {name: wait, handler: {callable: wait}, dependencies: [make]}]"),
+			parse("name: refund\nnamespace_name: money\nversion: 1.0.0\non_failure: fail\nsteps: [{name: work, handler: {callable: child}}]"))
+	})
+}
+
+func (s shop) submitParent() tasker.ID {
+	s.t.Helper()
+	made, err := s.Submit(s.t.Context(), tasker.Request{Namespace: "test", Name: "parent", Context: map[string]any{}, CorrelationID: "cs-1"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return made.ID
+}
+
+func (s shop) childOf(parent tasker.ID) tasker.Row {
+	s.t.Helper()
+	rows, err := s.Rows(s.t.Context(), tasker.Filter{Parent: parent})
+	if err != nil || len(rows) != 1 {
+		s.t.Fatalf("%d children, %v", len(rows), err)
+	}
+	return rows[0]
+}
+
+func TestAParentGoesOnOnceItsChildHasEndedInWhateverWay(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		child tasker.Handler
+		want  string
+	}{
+		{"at once", fine, "complete"},
+		{"after an hour", doing(func(ctx context.Context) error { time.Sleep(time.Hour); return nil }), "complete"},
+		{"in error", doing(func(context.Context) error { return tasker.Permanent("NO", "no") }), "error"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := family(t, tt.child)
+				id := s.submitParent()
+				for !s.task(id).State.Final() {
+					time.Sleep(time.Second)
+				}
+				task, child := s.task(id), s.childOf(id)
+				if step := task.Steps[1]; task.State != tasker.TaskComplete || string(step.Result) != `"`+tt.want+`"` || step.Attempts != 1 {
+					t.Errorf("the parent is %s with %s after %d attempts", task.State, step.Result, step.Attempts)
+				}
+				if child.CorrelationID != "cs-1" || child.Root != id {
+					t.Errorf("the child has the correlation id %q and the root %s", child.CorrelationID, child.Root)
+				}
+			})
+		})
+	}
+}
+
+func TestCancelReachesTheChildrenWhenAskedTo(t *testing.T) {
+	t.Parallel()
+	for _, with := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := family(t, doing(func(ctx context.Context) error {
+				select {
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				case <-time.After(time.Hour):
+					return nil
+				}
+			}))
+			id := s.submitParent()
+			s.await(id)
+			var how []tasker.How
+			if with {
+				how = append(how, tasker.WithChildren)
+			}
+			if err := s.Cancel(t.Context(), id, ops, how...); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Hour)
+			if got, want := s.childOf(id).State, map[bool]tasker.TaskState{true: tasker.TaskCancelled, false: tasker.TaskComplete}[with]; got != want {
+				t.Errorf("with children %t, the child is %s", with, got)
+			}
+		})
+	}
+}
+
+// saga is a chain of three steps, each with its undoing.
+const saga = `
+on_failure: compensate
+steps:
+  - {name: a, handler: {callable: do}, compensate: {callable: undo}}
+  - {name: b, handler: {callable: do}, dependencies: [a], compensate: {callable: undo, retry: {limit: 2, backoff_base_ms: 10}}, retry: {limit: 2, backoff_base_ms: 10}}
+  - {name: c, handler: {callable: do}, dependencies: [b], compensate: {callable: undo}, retry: {limit: 2, backoff_base_ms: 10}}
+`
+
+// diary notes what is done and undone, and fails what it is told to.
+type diary struct {
+	mu    sync.Mutex
+	notes []string
+	fail  map[string]error
+}
+
+func (d *diary) note(ctx context.Context, text string) error {
+	a := tasker.Current(ctx)
+	if a.Undo {
+		text = "undo " + a.Step + text
+	} else {
+		text = a.Step
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.notes = append(d.notes, text)
+	return d.fail[strings.TrimSuffix(text, " of nothing")]
+}
+
+func (d *diary) handlers() tasker.Handlers {
+	return tasker.Handlers{
+		"do": tasker.Step(func(ctx context.Context, _ struct{}) (string, error) { return "done", d.note(ctx, "") }),
+		"undo": tasker.Undo(func(ctx context.Context, _ struct{}, result *string) (string, error) {
+			if tasker.Key(ctx) != tasker.KeyOf(ctx, tasker.Current(ctx).Step) {
+				return "", errors.New("the key is not the step's")
+			}
+			if result == nil {
+				return "undone", d.note(ctx, " of nothing")
+			}
+			return "undone", d.note(ctx, "")
+		}),
+	}
+}
+
+func TestWhatATaskDidIsUndoneInReverseOrderWhenItCannotComplete(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		fail map[string]error
+		want []string
+	}{
+		{"a step knows that it did nothing", map[string]error{"c": tasker.Permanent("NO", "no")},
+			[]string{"a", "b", "c", "undo b", "undo a"}},
+		{"nobody knows what a step did", map[string]error{"c": errors.New("timeout")},
+			[]string{"a", "b", "c", "c", "undo c of nothing", "undo b", "undo a"}},
+		{"the first step fails", map[string]error{"a": tasker.Permanent("NO", "no")}, []string{"a"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d := &diary{fail: tt.fail}
+			task := start(t, saga, d.handlers()).run()
+			if task.State != tasker.TaskError || !slices.Equal(d.notes, tt.want) {
+				t.Errorf("the task is %s after %q, want %q", task.State, d.notes, tt.want)
+			}
+			for i := range task.Steps {
+				if undo := task.Steps[i].Compensation; undo != nil && (undo.State != tasker.StepComplete || string(undo.Result) != `"undone"`) {
+					t.Errorf("the undoing of %s is %s with %s", task.Steps[i].Name, undo.State, undo.Result)
+				}
+			}
+		})
+	}
+}
+
+func TestAnUndoingThatFailsForGoodBlocksTheTaskUntilAnOperatorHelps(t *testing.T) {
+	t.Parallel()
+	d := &diary{fail: map[string]error{"c": tasker.Permanent("NO", "no"), "undo b": errors.New("the bank is closed")}}
+	s := start(t, saga, d.handlers())
+	id := s.submit()
+	task := s.await(id)
+	if undo := task.Steps[1].Compensation; task.State != tasker.TaskBlocked || undo == nil || undo.State != tasker.StepError || undo.Attempts != 2 || slices.Contains(d.notes, "undo a") {
+		t.Fatalf("the task is %s after %q, the undoing is %+v", task.State, d.notes, undo)
+	}
+	if err := s.Cancel(t.Context(), id, ops); !errors.Is(err, tasker.ErrRefused) {
+		t.Errorf("to cancel what is being undone gets %v", err)
+	}
+	d.mu.Lock()
+	delete(d.fail, "undo b")
+	d.mu.Unlock()
+	s.must(s.RetryStep(t.Context(), id, "b", ops))
+	for !s.task(id).State.Final() {
+		time.Sleep(time.Millisecond)
+	}
+	if task := s.task(id); task.State != tasker.TaskError || d.notes[len(d.notes)-1] != "undo a" {
+		t.Errorf("the task is %s after %q", task.State, d.notes)
+	}
+}
+
+func TestCancelUndoesOnlyWhenAskedTo(t *testing.T) {
+	t.Parallel()
+	for _, with := range []bool{true, false} {
+		d := &diary{fail: map[string]error{"c": tasker.Retryable("LATER", "later").After(time.Hour)}}
+		s := start(t, saga, d.handlers())
+		id := s.submit()
+		for s.task(id).State != tasker.TaskWaitingForRetry {
+			time.Sleep(time.Millisecond)
+		}
+		var how []tasker.How
+		want := []string{"a", "b", "c"}
+		if with {
+			how, want = append(how, tasker.WithUndo), append(want, "undo c of nothing", "undo b", "undo a")
+		}
+		if err := s.Cancel(t.Context(), id, ops, how...); err != nil {
+			t.Fatal(err)
+		}
+		for !s.task(id).State.Final() {
+			time.Sleep(time.Millisecond)
+		}
+		if task := s.task(id); task.State != tasker.TaskCancelled || !slices.Equal(d.notes, want) {
+			t.Errorf("with undo %t, the task is %s after %q", with, task.State, d.notes)
+		}
+	}
+}
+
+func TestABlockedTaskGoesOnByHand(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		help func(s shop, id tasker.ID) (*tasker.Task, error)
+		want tasker.StepState
+	}{
+		{"retry the step", func(s shop, id tasker.ID) (*tasker.Task, error) { return s.RetryStep(s.t.Context(), id, "ask", ops) }, tasker.StepComplete},
+		{"retry the task", func(s shop, id tasker.ID) (*tasker.Task, error) { return s.RetryTask(s.t.Context(), id, ops) }, tasker.StepComplete},
+		{"complete the step", func(s shop, id tasker.ID) (*tasker.Task, error) {
+			return s.CompleteStep(s.t.Context(), id, "ask", "by hand", ops)
+		}, tasker.StepComplete},
+		{"resolve the step", func(s shop, id tasker.ID) (*tasker.Task, error) { return s.ResolveStep(s.t.Context(), id, "ask", ops) }, tasker.StepResolved},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var once sync.Once
+			s := start(t, oneQuestion, tasker.Handlers{"pay": fine, "ask": doing(func(context.Context) (err error) {
+				once.Do(func() { err = tasker.Permanent("NO", "no") })
+				return err
+			})})
+			id := s.submit()
+			if task := s.await(id); task.State != tasker.TaskBlocked {
+				t.Fatalf("the task is %s", task.State)
+			}
+			s.must(tt.help(s, id))
+			for !s.task(id).State.Final() {
+				time.Sleep(time.Millisecond)
+			}
+			task := s.task(id)
+			if task.State != tasker.TaskComplete || task.Steps[0].State != tt.want || task.Steps[1].State != tasker.StepComplete {
+				t.Errorf("the task is %s, its steps %s and %s", task.State, task.Steps[0].State, task.Steps[1].State)
+			}
+			history, err := s.History(t.Context(), id)
+			if err != nil || !slices.ContainsFunc(history, func(r tasker.Record) bool {
+				return slices.ContainsFunc(r.Events, func(e tasker.Event) bool { return e.Actor == "ops" && e.Reason == "a test" })
+			}) {
+				t.Errorf("the history does not say who did it and why (%v)", err)
+			}
+		})
+	}
+}
