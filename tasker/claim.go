@@ -199,7 +199,7 @@ func (w *worker) rebuild(h *held, task *Task, log *Log, f *flight, stored bool) 
 		case !ok || e.Undo != task.undoing || !task.runs(i, e.Attempt):
 		case f != nil && f.transacts(i):
 			w.record(h, f.transact.event(Withdrawn)) // it was rolled back
-		case e.Kind == Completed || e.Kind == Retrying || e.Kind == Failed || e.Kind == Parked:
+		case e.Kind == Completed || e.Kind == Retrying || e.Kind == Failed || e.Kind == Parked || e.Kind == Withdrawn:
 			w.record(h, e)
 		}
 	}
