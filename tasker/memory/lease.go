@@ -15,6 +15,7 @@ import (
 type worker struct {
 	id    tasker.ID
 	until time.Time
+	runs  map[tasker.TemplateKey]bool // what it has every handler of
 	owned map[tasker.ID]*entry
 }
 
@@ -37,6 +38,10 @@ func (s *Store) Beat(ctx context.Context, b tasker.Beat) (tasker.Pulse, error) {
 		s.workers[b.Worker] = w
 	}
 	w.until = now.Add(b.Lease)
+	w.runs = map[tasker.TemplateKey]bool{}
+	for _, key := range b.Templates {
+		w.runs[key] = true
+	}
 	pulse := tasker.Pulse{Now: now, Owned: make([]tasker.Owned, 0, len(w.owned))}
 	for id, e := range w.owned {
 		pulse.Owned = append(pulse.Owned, tasker.Owned{Task: id, Poke: e.row.Poke})

@@ -182,7 +182,7 @@ func (s *Store) Append(ctx context.Context, appends []tasker.Append) ([]tasker.A
 // append stores one append, or refuses it as a whole.
 func (s *Store) append(e *entry, a *tasker.Append, now time.Time, hints []tasker.Hint) (tasker.Appended, []tasker.Hint) {
 	writer := s.workers[a.Record.Writer]
-	if e == nil || int64(len(e.log)) != a.After || !mayAppend(e, a, writer, now) {
+	if e == nil || int64(len(e.log)) != a.After || !mayAppend(e, a, writer, now) || a.Change == tasker.OwnRow && e.owned == nil && s.isFull(e.row.Namespace, a.Limit, now) {
 		return tasker.Appended{}, hints
 	}
 	if len(a.Record.Events) > 0 {
@@ -256,6 +256,25 @@ func mayAppend(e *entry, a *tasker.Append, writer *worker, now time.Time) bool {
 	}
 }
 
+// isFull says whether the living own as many tasks of a namespace as they may.
+func (s *Store) isFull(namespace string, limit int, now time.Time) bool {
+	if limit <= 0 {
+		return false
+	}
+	owned := 0
+	for _, w := range s.workers {
+		if !now.Before(w.until) {
+			continue
+		}
+		for _, e := range w.owned {
+			if e.row.Namespace == namespace {
+				owned++
+			}
+		}
+	}
+	return owned >= limit
+}
+
 // poke says that something a task may wait for has changed: to its owner, or
 // to whoever claims it next.
 func (s *Store) poke(e *entry, now time.Time) tasker.Hint {
@@ -319,6 +338,9 @@ func (s *Store) Load(ctx context.Context, task tasker.ID) (tasker.Log, error) {
 	if !ok {
 		return tasker.Log{}, fmt.Errorf("task %s: %w", task, tasker.ErrNotFound)
 	}
+	if len(e.log) == 0 {
+		return tasker.Log{}, fmt.Errorf("task %s: %w", task, tasker.ErrPurged)
+	}
 	return e.read(time.Now()), nil
 }
 
@@ -336,8 +358,9 @@ func (s *Store) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var rows []tasker.Row
+	now := time.Now()
 	for e := range s.those(f.IDs) {
-		if matches(&e.row, &f) {
+		if matches(&e.row, &f) && (f.Idle == 0 || e.isIdle(f.Idle, now)) && (!f.NoWorker || s.hasNoWorker(e, now)) {
 			rows = append(rows, e.row)
 		}
 	}
@@ -348,6 +371,23 @@ func (s *Store) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error)
 		limit = min(f.Limit, 1000)
 	}
 	return rows[:min(limit, len(rows))], nil
+}
+
+func (e *entry) isIdle(since time.Duration, now time.Time) bool {
+	return !e.row.State.Final() && len(e.log) > 0 && now.Sub(e.log[len(e.log)-1].At) >= since
+}
+
+// hasNoWorker says that nobody who lives has the handlers of a task.
+func (s *Store) hasNoWorker(e *entry, now time.Time) bool {
+	if e.row.State.Final() {
+		return false
+	}
+	for _, w := range s.workers {
+		if now.Before(w.until) && w.runs[tasker.TemplateKey{Namespace: e.row.Namespace, Hash: e.row.Hash}] {
+			return false
+		}
+	}
+	return true
 }
 
 // those gives the tasks with these ids, or all.
@@ -404,5 +444,52 @@ func (s *Store) hintAll(hints []tasker.Hint) {
 
 // Purge implements [tasker.Store].
 func (s *Store) Purge(ctx context.Context, terms tasker.Retention, limit int) (int, error) {
-	return 0, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	var due []*entry
+	for _, e := range s.tasks {
+		if s.mayPurge(e, terms.Tasks, now) || s.mayForget(e, terms.Keys, now) {
+			due = append(due, e)
+		}
+	}
+	slices.SortFunc(due, func(a, b *entry) int { return a.row.FinishedAt.Compare(b.row.FinishedAt) })
+	due = due[:min(limit, len(due))]
+	for _, e := range due {
+		if s.mayForget(e, terms.Keys, now) {
+			delete(s.identities, e.identity())
+		}
+		if s.mayPurge(e, terms.Tasks, now) {
+			e.log = nil
+		}
+		if e.log == nil && !s.holdsIdentity(e) {
+			delete(s.tasks, e.row.ID)
+		}
+	}
+	return len(due), nil
+}
+
+// mayPurge says that a task has a log, ended a term ago, and has no parent
+// that goes on.
+func (s *Store) mayPurge(e *entry, term time.Duration, now time.Time) bool {
+	parent := s.tasks[e.row.Parent]
+	return e.log != nil && isOver(e, term, now) && (parent == nil || parent.row.State.Final())
+}
+
+// mayForget says that a task holds an identity, and ended a term ago.
+func (s *Store) mayForget(e *entry, term time.Duration, now time.Time) bool {
+	return s.holdsIdentity(e) && isOver(e, term, now)
+}
+
+func isOver(e *entry, term time.Duration, now time.Time) bool {
+	return term > 0 && e.row.State.Final() && now.Sub(e.row.FinishedAt) >= term
+}
+
+func (e *entry) identity() identity { return identity{e.row.Namespace, e.row.Name, e.row.Identity} }
+
+func (s *Store) holdsIdentity(e *entry) bool {
+	return e.row.Identity != "" && s.identities[e.identity()] == e
 }

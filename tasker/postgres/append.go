@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -89,7 +90,14 @@ func (s *Store) appendAll(ctx context.Context, db database, appends []tasker.App
 	r := recordsOf(appends, order)
 	ends, changes := changesOf(appends, order)
 	batch := &pgx.Batch{}
-	batch.Queue(s.sql["append"], r.tasks.array(), r.afters, r.ids.array(), r.writers.array(), r.events, r.changes)
+	limits := limitsOf(appends, order)
+	if limits != nil {
+		batch.Queue(s.sql["know_namespaces"], r.tasks.array(), limits)
+		batch.Queue(s.sql["lock_namespaces"], r.tasks.array(), limits)
+		batch.Queue(s.sql["append_limited"], r.tasks.array(), r.afters, r.ids.array(), r.writers.array(), r.events, r.changes, limits)
+	} else {
+		batch.Queue(s.sql["append"], r.tasks.array(), r.afters, r.ids.array(), r.writers.array(), r.events, r.changes)
+	}
 	if len(ends.from) > 0 {
 		batch.Queue(s.sql["finish_rows"], ends.tasks.array(), ends.afters, ends.ids.array(), ends.states, ends.pokes)
 	}
@@ -99,7 +107,13 @@ func (s *Store) appendAll(ctx context.Context, db database, appends []tasker.App
 	reply := db.SendBatch(ctx, batch)
 	defer reply.Close()
 	answers := make([]tasker.Appended, len(appends))
-	err := readStored(reply, appends, order, answers)
+	var err error
+	for range 2 * min(1, len(limits)) { // the namespaces are known, and locked
+		if _, err = reply.Exec(); err != nil {
+			return nil, nil, err
+		}
+	}
+	err = readStored(reply, appends, order, answers)
 	var hints []tasker.Hint
 	if err == nil && len(ends.from) > 0 {
 		hints, err = readFinished(reply, appends, ends.from)
@@ -111,6 +125,27 @@ func (s *Store) appendAll(ctx context.Context, db database, appends []tasker.App
 		return nil, nil, err
 	}
 	return answers, hints, reply.Close()
+}
+
+// limitsOf gives the limits of claims, for each record in order, 0 for none;
+// nil when no claim has one.
+func limitsOf(appends []tasker.Append, order []int) (limits []int32) {
+	limited := false
+	for _, i := range order {
+		a := &appends[i]
+		if len(a.Record.Events) == 0 {
+			continue
+		}
+		limit := 0
+		if a.Change == tasker.OwnRow && a.Limit > 0 {
+			limit, limited = a.Limit, true
+		}
+		limits = append(limits, int32(min(limit, math.MaxInt32)))
+	}
+	if !limited {
+		return nil
+	}
+	return limits
 }
 
 // inOrder gives the appends sorted by task, which those of a worker are.

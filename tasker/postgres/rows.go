@@ -147,9 +147,22 @@ func (s *Store) Load(ctx context.Context, task tasker.ID) (tasker.Log, error) {
 		return tasker.Log{}, err
 	}
 	if len(found.read) == 0 {
-		return tasker.Log{}, fmt.Errorf("task %s: %w", task, tasker.ErrNotFound)
+		return tasker.Log{}, s.missing(ctx, task)
 	}
 	return found.logs(now)[0], nil
+}
+
+// missing says why there is no log of a task.
+func (s *Store) missing(ctx context.Context, task tasker.ID) error {
+	why, purged := tasker.ErrNotFound, false
+	err := s.query(ctx, "is_purged", []any{uuid(task)}, func(r pgx.Rows) error { return r.Scan(&purged) })
+	if err != nil {
+		return err
+	}
+	if purged {
+		why = tasker.ErrPurged
+	}
+	return fmt.Errorf("task %s: %w", task, why)
 }
 
 // The bounds of a list.
@@ -197,6 +210,10 @@ func (s *Store) list(f *tasker.Filter) (text string, args []any) {
 	condition(!f.Parent.IsZero(), "t.parent = $::uuid", uuid(f.Parent))
 	condition(!f.Before.IsZero(), "t.id < $::uuid", uuid(f.Before))
 	condition(len(f.IDs) > 0, "t.id = any($::uuid[])", uuids(f.IDs))
+	condition(f.Idle > 0, s.sql["idle"], f.Idle.Microseconds())
+	if f.NoWorker {
+		where = append(where, s.sql["no_worker"])
+	}
 	condition(len(f.States) > 0, "t.state = any($::text[])", names(f.States))
 	if len(where) == 0 {
 		where = []string{"true"}
@@ -248,5 +265,9 @@ func names(states []tasker.TaskState) []string {
 
 // Purge implements [tasker.Store].
 func (s *Store) Purge(ctx context.Context, terms tasker.Retention, limit int) (int, error) {
-	return 0, ctx.Err()
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	var n int
+	err := s.pool.QueryRow(ctx, s.sql["purge"], terms.Tasks.Microseconds(), terms.Keys.Microseconds(), limit).Scan(&n)
+	return n, s.told("purge", err)
 }

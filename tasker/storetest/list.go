@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tasker-systems/tasker-go/tasker"
@@ -14,6 +15,8 @@ var listing = chapter{"list", []promise{
 	{"tasks are listed by namespace, name, tag, parent, input and ids", listBy},
 	{"filters that are given together must all fit", listByAll},
 	{"pages that begin after the last one's end have every task once", pages},
+	{"idle are tasks that have not ended and to which nothing happened for so long", listIdle},
+	{"without a worker are tasks that nobody who lives has the handlers of", listNoWorker},
 	{"a list has a hundred tasks where no limit is given, and a thousand at most", listLimits},
 }}
 
@@ -38,6 +41,40 @@ func (w *world) lists(what string, f tasker.Filter, want ...tasker.ID) {
 	if !slices.Equal(got, want) {
 		w.Errorf("%s: listed are %v, want %v", what, got, want)
 	}
+}
+
+func listIdle(w *world) {
+	k := w.join()
+	idle, ended, busy := w.submit(), k.has(), w.submit()
+	w.stores(finishes(w.next(ended, k.id), tasker.TaskError))
+	last := w.load(busy).Now
+	w.eventually("time goes by", func() bool { return w.clock().Sub(last) > 200*time.Millisecond })
+	k.claims(busy)
+	w.lists("idle", tasker.Filter{Idle: 150 * time.Millisecond}, idle)
+	w.lists("idle for an hour", tasker.Filter{Idle: time.Hour})
+	w.lists("idle by id", tasker.Filter{Idle: 150 * time.Millisecond, IDs: []tasker.ID{busy, ended}})
+}
+
+func listNoWorker(w *world) {
+	w.save(text("store", "parcel", "1.0.0", "other"))
+	order, parcel := w.submit(), w.submit(of(w.texts[1]))
+	ended := w.submit()
+	w.stores(finishes(w.next(ended, nobody), tasker.TaskCancelled))
+	w.lists("with nobody there", tasker.Filter{NoWorker: true}, order, parcel)
+	k := worker{w, w.id()}
+	able := tasker.Beat{Worker: k.id, Lease: long, First: true, Templates: w.any(1).Templates[:1]}
+	if _, err := w.Beat(w.Context(), able); err != nil {
+		w.Fatal(err)
+	}
+	w.lists("with one for orders", tasker.Filter{NoWorker: true}, parcel)
+	w.lists("of another namespace", tasker.Filter{NoWorker: true, Namespace: w.texts[0].Namespace})
+	able.First, able.Templates = false, w.any(1).Templates
+	if _, err := w.Beat(w.Context(), able); err != nil {
+		w.Fatal(err)
+	}
+	w.lists("with one for both", tasker.Filter{NoWorker: true})
+	k.fades()
+	w.lists("with its lease over", tasker.Filter{NoWorker: true}, order, parcel)
 }
 
 func newestFirst(w *world) {

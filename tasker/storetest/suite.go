@@ -13,6 +13,8 @@
 //	poke.go        wake-ups are never lost
 //	steer.go       operators change what goes on
 //	await.go       tasks that wait for others
+//	share.go       limits on what is owned at once
+//	retain.go      what ended long ago
 //	candidates.go  who is offered what
 //	submit.go      new tasks, and those that are there already
 //	templates.go   the texts that tasks begin with
@@ -54,8 +56,8 @@ type chapter struct {
 }
 
 var chapters = []chapter{
-	appending, bearing, finishing, claiming, leases, releasing, poking, steering, awaiting, offering, submitting,
-	templating, recording, listing, hinting, transacting, limiting, poisoning,
+	appending, bearing, finishing, claiming, leases, releasing, poking, steering, awaiting, sharing, offering, submitting,
+	templating, recording, listing, retaining, hinting, transacting, limiting, poisoning,
 }
 
 var runs atomic.Int64
