@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -262,23 +264,32 @@ func TestABombIsRefusedBeforeItGoesOff(t *testing.T) {
 	}
 	for name, bomb := range bombs {
 		t.Run(name, func(t *testing.T) {
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			began := time.Now()
-			_, err := Parse("bomb.yaml", []byte(bomb))
-			took := time.Since(began)
-			runtime.ReadMemStats(&after)
-			if err == nil {
-				t.Error("it was accepted")
+			took := time.Hour
+			for try := 0; try < 10 && took > 100*time.Millisecond; try++ { // others use the machine too: the quickest counts
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				began := time.Now()
+				_, err := Parse("bomb.yaml", []byte(bomb))
+				took = min(took, time.Since(began))
+				runtime.ReadMemStats(&after)
+				if err == nil {
+					t.Fatal("it was accepted")
+				}
+				if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
+					t.Fatalf("it took %d MB", used>>20)
+				}
 			}
-			if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
-				t.Errorf("it took %d MB", used>>20)
-			}
-			if took > 500*time.Millisecond { // 100 ms are promised; five times that for a loaded machine
-				t.Errorf("it took %v", took)
+			if limit := 100 * time.Millisecond; took > limit && !watchedForRaces() {
+				t.Errorf("it took %v, more than %v", took, limit)
 			}
 		})
 	}
+}
+
+// watchedForRaces says that the race detector slows everything down.
+func watchedForRaces() bool {
+	info, _ := debug.ReadBuildInfo()
+	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 func TestAFileThatIsNoTemplateIsAClearProblem(t *testing.T) {
