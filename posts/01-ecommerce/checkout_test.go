@@ -32,6 +32,8 @@ type report struct {
 		Charges      int              `json:"charges"`
 		Charged      json.Number      `json:"charged"`
 		GatewayCalls int              `json:"gateway_calls"`
+		Refunds      int              `json:"refunds"`
+		Refunded     json.Number      `json:"refunded"`
 		Stock        map[string]int64 `json:"stock"`
 		Orders       int              `json:"orders"`
 		Mails        int              `json:"mails"`
@@ -46,7 +48,15 @@ type step struct {
 	Max      int             `json:"max_attempts"`
 	Result   json.RawMessage `json:"result"`
 	Metadata json.RawMessage `json:"metadata"`
-	Error    *struct {
+
+	Compensation *struct {
+		State    string          `json:"state"`
+		Attempts int             `json:"attempts"`
+		Lost     int             `json:"lost_attempts"`
+		Result   json.RawMessage `json:"result"`
+	} `json:"compensation"`
+
+	Error *struct {
 		Kind         string         `json:"kind"`
 		Code         string         `json:"code"`
 		RetryAfterMS int64          `json:"retry_after_ms"`

@@ -18,7 +18,9 @@ type Gateway struct{ ledger *post.Kept[Ledger] }
 // Ledger is what the gateway remembers.
 type Ledger struct {
 	Charges []Charge
-	Calls   map[string]int // requests by key, answered or not
+	Refunds []Charge
+	Calls   map[string]int  // requests by key, answered or not
+	Closed  map[string]bool // keys that are charged no more
 }
 
 // Charge is one booking in the ledger.
@@ -36,7 +38,7 @@ type GatewayError struct{ Status string }
 func (e *GatewayError) Error() string { return "the payment gateway answers " + e.Status }
 
 func newGateway(w *post.World) *Gateway {
-	return &Gateway{post.Keep(w, "ledger", func() Ledger { return Ledger{Calls: map[string]int{}} })}
+	return &Gateway{post.Keep(w, "ledger", func() Ledger { return Ledger{Calls: map[string]int{}, Closed: map[string]bool{}} })}
 }
 
 // refusals are the test cards that the gateway does not charge.
@@ -70,6 +72,9 @@ func (g *Gateway) Charge(ctx context.Context, token string, amount money.Amount,
 		if status, refused := refusals[token]; refused {
 			return &GatewayError{status}
 		}
+		if l.Closed[key] {
+			return &GatewayError{"key_closed"}
+		}
 		charge = l.book(key, amount)
 		if charge.Amount != amount {
 			return fmt.Errorf("the key %s stands for a charge of %s, not of %s", key, charge.Amount, amount)
@@ -96,4 +101,27 @@ func (l *Ledger) book(key string, amount money.Amount) Charge {
 	}
 	l.Charges = append(l.Charges, c)
 	return c
+}
+
+// Refund gives back what was charged under a key, once, and tells how much
+// that is: nothing where no charge is found. Either way the key is closed, so
+// that a charge which is still on its way comes too late to be booked.
+func (g *Gateway) Refund(ctx context.Context, key string) (refund Charge, err error) {
+	err = g.ledger.Do(ctx, func(l *Ledger) error {
+		l.Closed[key] = true
+		for _, r := range l.Refunds {
+			if r.Key == key {
+				refund = r
+				return nil
+			}
+		}
+		for _, c := range l.Charges {
+			if c.Key == key {
+				refund = Charge{Key: key, PaymentID: c.PaymentID, TransactionID: post.DeriveID("ref_", 24, key), Amount: c.Amount, At: time.Now().UTC()}
+				l.Refunds = append(l.Refunds, refund)
+			}
+		}
+		return nil
+	})
+	return refund, err
 }

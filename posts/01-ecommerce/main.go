@@ -29,6 +29,7 @@ var thisPost = post.Post{
 		"-fail process_payment=2",
 		"-fail send_confirmation=5",
 		"-fail create_order=permanent",
+		"-fail process_payment=3",
 		"-db postgres -crash-after process_payment",
 		"-json",
 	},

@@ -43,6 +43,9 @@ func (o *Orders) Create(ctx context.Context, key string, r OrderRecord) (Order, 
 	err := o.book.Do(ctx, func(book *OrderBook) error {
 		if known, ok := (*book)[key]; ok {
 			r = known
+			if known.Order.Status == statusCancelled {
+				return tasker.Permanent("ORDER_CANCELLED", "the order was cancelled before it was written")
+			}
 			return nil
 		}
 		now := time.Now().UTC()
@@ -60,4 +63,30 @@ func (o *Orders) Create(ctx context.Context, key string, r OrderRecord) (Order, 
 		return nil
 	})
 	return r.Order, err
+}
+
+// Cancel takes an order back that nobody has been told of, and tells which
+// one; none where the key stands for no order. An order that is still on its
+// way comes too late.
+func (o *Orders) Cancel(ctx context.Context, key string) (cancelled Order, err error) {
+	err = o.book.Do(ctx, func(book *OrderBook) error {
+		known := (*book)[key]
+		cancelled = known.Order
+		known.Order.Status = statusCancelled
+		(*book)[key] = known
+		return nil
+	})
+	return cancelled, err
+}
+
+const statusCancelled = "cancelled"
+
+// standing counts the orders that were not cancelled.
+func (b OrderBook) standing() (n int) {
+	for _, r := range b {
+		if r.Order.Status != statusCancelled {
+			n++
+		}
+	}
+	return n
 }

@@ -42,6 +42,9 @@ func TestTheReportOnPostgresIsThatOfMemory(t *testing.T) {
 	same("a timeout after the charge", order("tok_simulate_timeout", "38.38", 1, 1))
 	same("a premium customer", customerOrder(`"email": "premium@example.com", "name": "P", "tier": "premium"`, "tok_test_premium", "38.38", 1, 1))
 	same("an order that is refused", order("tok_test_valid", "38.38"))
+	for _, tt := range afterTheCharge {
+		same("undone: "+tt.name, customer("undone"), tt.args...)
+	}
 	for _, tt := range whatCanGoWrong {
 		same(tt.name, tt.input, tt.args...)
 	}
@@ -52,7 +55,7 @@ var masks = []struct {
 	with string
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
-	{regexp.MustCompile(`\b(pay|txn|rsv|log|msg)_[0-9a-f]{12,24}\b`), "$1_ID"},
+	{regexp.MustCompile(`\b(pay|txn|ref|rsv|log|msg)_[0-9a-f]{12,24}\b`), "$1_ID"},
 	{regexp.MustCompile(`\bORD-\d{8}-[0-9A-F]{8}\b`), "ORD-ID"},
 	{regexp.MustCompile(`\b\d{10}\b`), "NUMBER"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?`), "TIME"}, // and its zone

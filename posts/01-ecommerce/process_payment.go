@@ -89,6 +89,7 @@ var gatewayVerdicts = map[string]struct {
 	"invalid_card":        {code: "PAYMENT_DECLINED", permanent: true},
 	"rate_limited":        {code: "RATE_LIMITED", retryAfter: 30 * time.Second},
 	"service_unavailable": {code: "GATEWAY_UNAVAILABLE", retryAfter: 15 * time.Second},
+	"key_closed":          {code: "PAYMENT_CLOSED", permanent: true},
 	"timeout":             {code: "GATEWAY_TIMEOUT", retryAfter: 15 * time.Second},
 }
 

@@ -23,8 +23,11 @@ func (s *Shop) Handlers() tasker.Handlers {
 		"ecommerce.OrderProcessingHandler":  tasker.OnSubmit(s.FavourPremium),
 		"ecommerce.ValidateCartHandler":     tasker.Step(s.ValidateCart),
 		"ecommerce.ProcessPaymentHandler":   tasker.Step(s.ChargeCard),
+		"ecommerce.RefundPaymentHandler":    tasker.Undo(s.Refund),
 		"ecommerce.UpdateInventoryHandler":  tasker.Step(s.ReserveStock),
+		"ecommerce.ReleaseInventoryHandler": tasker.Undo(s.ReleaseStock),
 		"ecommerce.CreateOrderHandler":      tasker.Step(s.CreateOrder),
+		"ecommerce.CancelOrderHandler":      tasker.Undo(s.CancelOrder),
 		"ecommerce.SendConfirmationHandler": tasker.Step(s.SendConfirmation),
 	}
 }

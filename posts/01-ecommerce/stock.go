@@ -38,6 +38,7 @@ type Stock struct{ shelves *post.Kept[Shelves] }
 type Shelves struct {
 	Left         map[int64]int64 // pieces by product
 	Reservations map[string]*Reservation
+	Closed       map[string]bool // keys that reserve nothing any more
 }
 
 // Reservation is stock that was taken out under a key.
@@ -60,6 +61,7 @@ var (
 	ErrUnknownProduct  = errors.New("there is no such product")
 	ErrInactiveProduct = errors.New("the product is not sold any more")
 	ErrNoReservation   = errors.New("there is no such reservation")
+	ErrClosed          = errors.New("the reservation was given back before")
 )
 
 // ShortError says that there is not enough of a product.
@@ -78,7 +80,7 @@ func newStock(w *post.World) *Stock {
 		for id, product := range catalogue {
 			left[id] = product.Stock
 		}
-		return Shelves{Left: left, Reservations: map[string]*Reservation{}}
+		return Shelves{Left: left, Reservations: map[string]*Reservation{}, Closed: map[string]bool{}}
 	})}
 }
 
@@ -98,6 +100,9 @@ func (s *Stock) Reserve(ctx context.Context, key string, items []CartItem) (Rese
 	err := s.shelves.Do(ctx, func(shelves *Shelves) error {
 		now := time.Now().UTC()
 		shelves.expire(now)
+		if shelves.Closed[key] {
+			return ErrClosed
+		}
 		if known := shelves.Reservations[key]; known != nil {
 			reservation = *known
 			return nil
@@ -133,17 +138,35 @@ func (s *Stock) Commit(ctx context.Context, key string) error {
 	})
 }
 
+// Release puts back what was reserved under a key, and tells what that is:
+// nothing where there is no such reservation. The key is closed, so that a
+// request which is still on its way takes nothing any more.
+func (s *Stock) Release(ctx context.Context, key string) (released Reservation, err error) {
+	err = s.shelves.Do(ctx, func(shelves *Shelves) error {
+		shelves.Closed[key] = true
+		if known := shelves.Reservations[key]; known != nil {
+			released = *known
+			shelves.putBack(key)
+		}
+		return nil
+	})
+	return released, err
+}
+
 // expire puts back what no order came for.
 func (s *Shelves) expire(now time.Time) {
 	for key, r := range s.Reservations {
-		if r.Committed || now.Before(r.Expires) {
-			continue
+		if !r.Committed && !now.Before(r.Expires) {
+			s.putBack(key)
 		}
-		for _, l := range r.Lines {
-			s.Left[l.ProductID] += l.Quantity
-		}
-		delete(s.Reservations, key)
 	}
+}
+
+func (s *Shelves) putBack(key string) {
+	for _, l := range s.Reservations[key].Lines {
+		s.Left[l.ProductID] += l.Quantity
+	}
+	delete(s.Reservations, key)
 }
 
 // lines adds up the items by product and holds them to what is left. Two

@@ -105,6 +105,8 @@ func stockVerdict(err error) error {
 			With("product_name", catalogue[short.ProductID].Name).
 			With("available_stock", short.Available).
 			With("requested_quantity", short.Requested)
+	case errors.Is(err, ErrClosed):
+		return tasker.Permanent("RESERVATION_CLOSED", "%w", err)
 	case errors.Is(err, ErrUnknownProduct):
 		return tasker.Permanent("PRODUCT_NOT_FOUND", "%w", err)
 	case errors.Is(err, ErrInactiveProduct):

@@ -41,7 +41,7 @@ var whatCanGoWrong = []struct {
 	{name: "a mailer that stays down leaves a paid order", input: customerOrder(`"email": "mailer-down@example.com", "name": "R"`, "tok_test_valid", "38.38", 1, 1), step: "send_confirmation", kind: "retryable", code: "MAILER_UNAVAILABLE", attempts: 5, retryAfter: 30_000, exit: 0, charges: 1, state: "complete"},
 	{name: "so does one that refuses the address", input: customerOrder(`"email": "mailer-refuses@example.com", "name": "R"`, "tok_test_valid", "38.38", 1, 1), step: "send_confirmation", kind: "permanent", code: "INVALID_EMAIL", attempts: 1, exit: 0, charges: 1, state: "complete"},
 	{name: "and one that is overrun", input: customerOrder(`"email": "mailer-limited@example.com", "name": "R"`, "tok_test_valid", "38.38", 1, 1), step: "send_confirmation", kind: "retryable", code: "RATE_LIMITED", attempts: 5, retryAfter: 60_000, exit: 0, charges: 1, state: "complete"},
-	{name: "an order that cannot be written leaves a charge", input: order("tok_test_valid", "38.38", 1, 1), args: []string{"-fail", "create_order=permanent"}, step: "create_order", kind: "permanent", code: "INJECTED_FAILURE", attempts: 1, exit: 1, charges: 1},
+	{name: "an order that cannot be written leaves a charge and its refund", input: order("tok_test_valid", "38.38", 1, 1), args: []string{"-fail", "create_order=permanent"}, step: "create_order", kind: "permanent", code: "INJECTED_FAILURE", attempts: 1, exit: 1, charges: 1},
 }
 
 func TestWhatCanGoWrong(t *testing.T) {

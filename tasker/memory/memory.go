@@ -182,7 +182,10 @@ func (s *Store) Append(ctx context.Context, appends []tasker.Append) ([]tasker.A
 // append stores one append, or refuses it as a whole.
 func (s *Store) append(e *entry, a *tasker.Append, now time.Time, hints []tasker.Hint) (tasker.Appended, []tasker.Hint) {
 	writer := s.workers[a.Record.Writer]
-	if e == nil || int64(len(e.log)) != a.After || !mayAppend(e, a, writer, now) || a.Change == tasker.OwnRow && e.owned == nil && s.isFull(e.row.Namespace, a.Limit, now) {
+	if e == nil || int64(len(e.log)) != a.After || !mayAppend(e, a, writer, now) {
+		return tasker.Appended{}, hints
+	}
+	if a.Change == tasker.OwnRow && e.owned == nil && s.isFull(e.row.Namespace, a.Limit, now) {
 		return tasker.Appended{}, hints
 	}
 	if len(a.Record.Events) > 0 {

@@ -29,7 +29,8 @@ const (
 // connection breaks. A permanent one strikes before anything is done.
 func (f *faults) middleware(next tasker.Runner) tasker.Runner {
 	return func(ctx context.Context) (any, error) {
-		step := tasker.Current(ctx).Step
+		a := tasker.Current(ctx)
+		step := faultName(a.Step, a.Undo)
 		if err := wait(ctx, f.takeHang(step)); err != nil {
 			return nil, err
 		}
@@ -44,6 +45,16 @@ func (f *faults) middleware(next tasker.Runner) tasker.Runner {
 		return result, err
 	}
 }
+
+// faultName is what the flags that break things call a step, or its undoing.
+func faultName(step string, undo bool) string {
+	if undo {
+		return undoPrefix + step
+	}
+	return step
+}
+
+const undoPrefix = "undo:"
 
 func (f *faults) takeHang(step string) time.Duration {
 	f.mu.Lock()

@@ -158,12 +158,15 @@ func (o *options) parseHang(s string) error {
 func (o *options) checkStep(step string) error {
 	var names []string
 	for _, t := range o.templates {
-		if t.Step(step) != nil {
-			return nil
-		}
 		for i := range t.Steps {
 			names = append(names, t.Steps[i].Name)
+			if t.Steps[i].Compensate != nil {
+				names = append(names, faultName(t.Steps[i].Name, true))
+			}
 		}
+	}
+	if slices.Contains(names, step) {
+		return nil
 	}
 	return fmt.Errorf("there is no step %q; this post has %s", step, strings.Join(names, ", "))
 }
@@ -211,6 +214,7 @@ Break it   -fail STEP=N               the first N attempts of STEP do their work
            -hang STEP=DURATION        the first attempt of STEP takes that long
            -crash-after STEP          SIGKILL once STEP is complete; the same command again goes on
                                       (needs -db postgres)
+           undo:STEP                  in each of these is the undoing of STEP
 Output     -json                      print the report as one JSON document, and nothing else
 Database   -db WHERE                  memory (default), postgres, or a postgres:// URL; DATABASE_URL sets it too.
                                       postgres finds one: DATABASE_URL, else the PostgreSQL installed here,

@@ -78,8 +78,12 @@ func (r *run) goesOn(report *Report) bool {
 
 func (r *run) summarizeTask(paint paint, t *tasker.Task) {
 	attempts := 0
+	var undone []string
 	for i := range t.Steps {
 		attempts += t.Steps[i].Attempts + t.Steps[i].LostAttempts
+		if undo := t.Steps[i].Compensation; undo != nil && undo.State == tasker.StepComplete {
+			undone = append(undone, t.Steps[i].Name)
+		}
 	}
 	end := t.FinishedAt
 	if end.IsZero() {
@@ -91,6 +95,12 @@ func (r *run) summarizeTask(paint paint, t *tasker.Task) {
 		if s := &t.Steps[i]; s.State == tasker.StepError {
 			fmt.Fprintf(r.stdout, "  %s: %s\n", s.Name, s.Error)
 		}
+		if undo := t.Steps[i].Compensation; undo != nil && undo.State == tasker.StepError {
+			fmt.Fprintf(r.stdout, "  %s could not be undone: %s\n", t.Steps[i].Name, undo.Error)
+		}
+	}
+	if len(undone) > 0 {
+		fmt.Fprintf(r.stdout, "  undone: %s\n", strings.Join(undone, ", "))
 	}
 	if r.post.Tell != nil {
 		for _, line := range r.post.Tell(r.world, t.ID) {

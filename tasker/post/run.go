@@ -204,7 +204,8 @@ func (r *run) hasCrashed(ctx context.Context, ids []tasker.ID) (bool, error) {
 			return false, err
 		}
 		if slices.ContainsFunc(task.Steps, func(s tasker.TaskStep) bool {
-			return s.Name == r.options.crashAfter && s.State == tasker.StepComplete
+			undone := s.Compensation != nil && s.Compensation.State == tasker.StepComplete
+			return s.Name == r.options.crashAfter && s.State == tasker.StepComplete || faultName(s.Name, true) == r.options.crashAfter && undone
 		}) {
 			return true, nil
 		}
@@ -272,8 +273,8 @@ func (r *run) wait(ctx context.Context, id tasker.ID) (*tasker.Task, error) {
 func (r *run) observe(row tasker.Row, record tasker.Record) {
 	r.timeline.observe(row, record)
 	for i := range record.Events {
-		if e := &record.Events[i]; e.Kind == tasker.Completed && e.Step == r.options.crashAfter && !r.crashed {
-			r.crash(e.Step)
+		if e := &record.Events[i]; e.Kind == tasker.Completed && faultName(e.Step, e.Undo) == r.options.crashAfter && !r.crashed {
+			r.crash(r.options.crashAfter)
 		}
 	}
 }

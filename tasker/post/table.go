@@ -63,6 +63,10 @@ func (b *table) take(e *entry) {
 			continue
 		}
 		at := e.record.At
+		if event.Undo {
+			row.note = undoNotes[event.Kind]
+			continue
+		}
 		if n := len(row.spans); n > 0 && row.spans[n-1].to.IsZero() {
 			row.spans[n-1].to = at
 		}
@@ -78,6 +82,8 @@ func (b *table) take(e *entry) {
 			row.spans = append(row.spans, span{from: at})
 		case tasker.Failed:
 			row.state, row.note = "error", event.Error.Code
+		case tasker.Parked:
+			row.state, row.note = "waiting", event.Wait.String()
 		default:
 			row.state = "pending"
 		}
@@ -162,4 +168,10 @@ func (r *tableRow) worked(now time.Time) string {
 		to = now
 	}
 	return roughly(to.Sub(r.spans[0].from))
+}
+
+// undoNotes say beside a step how far its undoing is.
+var undoNotes = map[tasker.EventKind]string{
+	tasker.Started: "being undone", tasker.Retrying: "undoing waits for its next attempt",
+	tasker.Failed: "could not be undone", tasker.Completed: "undone", tasker.Lost: "being undone", tasker.Withdrawn: "being undone",
 }

@@ -99,7 +99,7 @@ func (t *timeline) lookBack(l *life, task *tasker.Task, done, of int) {
 		before = strings.Join(steps, ", ")
 	}
 	for _, text := range []string{began, "done already: " + before} {
-		fmt.Fprintf(t.out, "%9s  %-20s %s\n", "", task.Name, t.paint.color(dim, text))
+		fmt.Fprintf(t.out, "%9s  %-22s %s\n", "", task.Name, t.paint.color(dim, text))
 	}
 	if t.table != nil {
 		t.table.lookBack(task)
@@ -170,14 +170,14 @@ func (t *timeline) line(row *tasker.Row, e *tasker.Event, at time.Time) {
 		}
 		prefix = fmt.Sprintf("#%-4d", t.order[row.ID])
 	}
-	fmt.Fprintf(t.out, "%s%9s  %-20s %s\n", prefix, fmt.Sprintf("%.1fms", float64(at.Sub(t.began).Microseconds())/1000), subject, t.paint.color(tone, text))
+	fmt.Fprintf(t.out, "%s%9s  %-22s %s\n", prefix, fmt.Sprintf("%.1fms", float64(at.Sub(t.began).Microseconds())/1000), subject, t.paint.color(tone, text))
 }
 
 // describe puts an event into words: what it is about, what happened, and how
 // good that is.
 func describe(row *tasker.Row, e *tasker.Event) (subject, text string, tone tone) {
-	subject = e.Step
-	if subject == "" {
+	subject = faultName(e.Step, e.Undo)
+	if e.Step == "" {
 		subject = row.Name
 	}
 	switch e.Kind {
@@ -195,6 +195,14 @@ func describe(row *tasker.Row, e *tasker.Event) (subject, text string, tone tone
 		return subject, fmt.Sprintf("attempt %d was lost with its worker", e.Attempt), warn
 	case tasker.Withdrawn:
 		return subject, fmt.Sprintf("attempt %d was taken back", e.Attempt), dim
+	case tasker.Parked:
+		return subject, fmt.Sprintf("attempt %d waits for %s", e.Attempt, e.Wait), dim
+	case tasker.Answered:
+		return subject, "may go on", dim
+	case tasker.RetriedByHand, tasker.CompletedByHand, tasker.FailedByHand, tasker.ResolvedByHand:
+		return subject, fmt.Sprintf("%s: %s, %s", strings.ReplaceAll(e.Kind.String(), "_", " "), e.Actor, e.Reason), warn
+	case tasker.Undoing:
+		return subject, "cannot complete: what was done is undone", bad
 	case tasker.Expired:
 		return subject, "past its time", bad
 	case tasker.Cancelled:
