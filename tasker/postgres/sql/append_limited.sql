@@ -8,12 +8,12 @@ with claims as (
       join tasker.tasks t on t.id = a.task
      where a.most > 0 and t.owner is null
 ), owned as (
-    select t.namespace, count(*) as tasks
-      from tasker.workers w
-      join tasker.tasks t on t.owner = w.id
+    select wanted.namespace, sum(has.tasks) as tasks
+      from (select distinct namespace from claims) wanted
+     cross join tasker.workers w
+     cross join lateral (select count(*) as tasks from tasker.tasks t where t.owner = w.id and t.namespace = wanted.namespace) has
      where not w.dead and w.expires_at > clock_timestamp()
-       and t.namespace in (select namespace from claims)
-     group by t.namespace
+     group by wanted.namespace
 ), beyond as (
     select claims.task
       from claims

@@ -1,32 +1,48 @@
 -- Deletes what its term allows, in one statement: the logs of tasks that ended
 -- so long ago and whose parents do not go on, and their identities after a
 -- term of their own. A row goes once it has neither. A term of 0 has no end.
--- Who is locked is being purged by another worker.
-with due as (
-    select t.id, t.holds_identity,
-           not t.purged and $1::bigint > 0 and t.finished_at <= clock_timestamp() - $1::bigint * interval '1 microsecond'
-               and not exists (select from tasker.tasks parent where parent.id = t.parent and parent.finished_at is null) as log_is_due,
-           t.holds_identity and $2::bigint > 0 and t.finished_at <= clock_timestamp() - $2::bigint * interval '1 microsecond' as key_is_due,
-           t.purged
+-- Who is locked is being purged by another worker. Ids of tasks go from one part
+-- to the next as arrays, so that each looks up a few rows by their key.
+with terms as materialized (
+    select case when $1::bigint > 0 then clock_timestamp() - $1::bigint * interval '1 microsecond' end as logs,
+           case when $2::bigint > 0 then clock_timestamp() - $2::bigint * interval '1 microsecond' end as keys
+), old as (
+   (select t.id, t.finished_at
       from tasker.tasks t
-     where t.finished_at is not null
-       and (not t.purged and $1::bigint > 0 and t.finished_at <= clock_timestamp() - $1::bigint * interval '1 microsecond'
-            and not exists (select from tasker.tasks parent where parent.id = t.parent and parent.finished_at is null)
-            or t.holds_identity and $2::bigint > 0 and t.finished_at <= clock_timestamp() - $2::bigint * interval '1 microsecond')
+     where t.finished_at <= (select logs from terms) and t.finished_at is not null and not (t.purged and t.holds_identity)
+       and coalesce((select parent.finished_at is not null from tasker.tasks parent where parent.id = t.parent), true)
      order by t.finished_at
-     limit $3::int
+     limit $3::int)
+     union
+   (select t.id, t.finished_at
+      from tasker.tasks t
+     where t.finished_at <= (select keys from terms) and t.finished_at is not null and t.holds_identity
+     order by t.finished_at
+     limit $3::int)
+), due as materialized (
+    select t.id,
+           t.purged or t.finished_at <= terms.logs
+               and coalesce((select parent.finished_at is not null from tasker.tasks parent where parent.id = t.parent), true) as without_log,
+           not t.holds_identity or coalesce(t.finished_at <= terms.keys, false) as without_key
+      from tasker.tasks t, terms
+     where t.id = any(array(select old.id from old order by old.finished_at limit $3::int))
        for update of t skip locked
 ), logs as (
-    delete from tasker.records r using due where r.task = due.id and due.log_is_due
-), rows as (
-    delete from tasker.tasks t using due
-     where t.id = due.id and (due.log_is_due or due.purged) and (due.key_is_due or not due.holds_identity)
+    delete from tasker.records
+     where ctid = any(array( -- records never move
+           select log.ctid
+             from due
+            cross join lateral (select r.ctid from tasker.records r where r.task = due.id order by r.seq) log
+            where due.without_log))
+), gone as (
+    delete from tasker.tasks where id = any(array(select id from due where without_log and without_key))
 ), stubs as (
-    update tasker.tasks t
-       set purged = t.purged or due.log_is_due,
-           holds_identity = t.holds_identity and not due.key_is_due
-      from due
-     where t.id = due.id
-       and not ((due.log_is_due or due.purged) and (due.key_is_due or not due.holds_identity))
+    update tasker.tasks
+       set purged = true
+     where id = any(array(select id from due where without_log and not without_key)) and not purged
+), keyless as (
+    update tasker.tasks
+       set holds_identity = false
+     where id = any(array(select id from due where without_key and without_log is not true)) and holds_identity
 )
 select count(*) from due
