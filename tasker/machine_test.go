@@ -451,7 +451,7 @@ func drawStates() string {
 	for _, x := range StepTransitions {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", x.From, x.On, x.To)
 	}
-	b.WriteString("\n`waiting`, `resolved_manually` and `skipped` are states that nothing leads to yet.\n\n## A task\n\nA task's state follows from its steps. `complete`, `error`, `cancelled` and `resolved_manually` are\nfinal.\n\n```mermaid\nstateDiagram-v2\n    [*] --> pending\n")
+	b.WriteString("\nThe same table rules the undoing of a step. Nothing leads to `skipped` yet.\n\n## A task\n\nA task's state follows from its steps. `complete`, `error`, `cancelled` and `resolved_manually` are\nfinal.\n\n```mermaid\nstateDiagram-v2\n    [*] --> pending\n")
 	for _, x := range TaskTransitions {
 		fmt.Fprintf(&b, "    %s --> %s\n", x.From, x.To)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,13 +22,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, schema string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	files := read(migrationFiles, "migrations", schema)
-	steps := slices.Sorted(func(yield func(string) bool) {
-		for name := range files {
-			if !yield(name) {
-				return
-			}
-		}
-	})
+	steps := slices.Sorted(maps.Keys(files))
 	newest := numberOf(steps[len(steps)-1])
 	if at, err := versionOf(ctx, pool, schema); err != nil || at == newest {
 		return err
@@ -53,6 +48,20 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, schema string) error {
 		}
 		return nil
 	})
+}
+
+// checkVersion wants a schema that this program knows, and changes nothing.
+func checkVersion(ctx context.Context, pool *pgxpool.Pool, schema string) error {
+	newest := numberOf(slices.Max(slices.Collect(maps.Keys(read(migrationFiles, "migrations", schema)))))
+	switch at, err := versionOf(ctx, pool, schema); {
+	case err != nil:
+		return err
+	case at == 0:
+		return errors.New("there is no such schema, or nothing of tasker's in it")
+	case at != newest:
+		return fmt.Errorf("it is at version %d, and this program wants %d; run the program of that version", at, newest)
+	}
+	return nil
 }
 
 func numberOf(name string) int {

@@ -40,6 +40,10 @@ type Options struct {
 	// Defaults to "tasker".
 	Schema string
 
+	// Existing wants the schema to be there and up to date, and neither makes nor
+	// changes it: for tools that only look, or lend a hand.
+	Existing bool
+
 	// NoListen keeps the store from LISTEN and NOTIFY. What other processes
 	// do is then found by polls alone. A proxy that gives each transaction
 	// another connection wants this.
@@ -137,7 +141,11 @@ func New(ctx context.Context, pool *pgxpool.Pool, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	if err := migrate(ctx, pool, o.Schema); err != nil {
+	prepare := migrate
+	if o.Existing {
+		prepare = checkVersion
+	}
+	if err := prepare(ctx, pool, o.Schema); err != nil {
 		return nil, fmt.Errorf("postgres: schema %s: %w", o.Schema, err)
 	}
 	s := &Store{pool: pool, sql: statementsFor(o.Schema), timeout: o.Timeout, log: o.Logger}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/history"
 	"github.com/tasker-systems/tasker-go/tasker/memory"
 	"github.com/tasker-systems/tasker-go/tasker/template"
 )
@@ -168,7 +169,7 @@ func (s *Engine) history(id tasker.ID) string {
 	if err != nil {
 		return fmt.Sprintf("(its history cannot be read: %v)", err)
 	}
-	return History(records)
+	return history.Text(records)
 }
 
 func stepOf(task *tasker.Task, name string) *tasker.TaskStep {

@@ -1,4 +1,5 @@
-package taskertest
+// Package history puts what happened to a task into words.
+package history
 
 import (
 	"fmt"
@@ -8,21 +9,21 @@ import (
 	"github.com/tasker-systems/tasker-go/tasker"
 )
 
-// History is a task's log as a table: a line for each event, with the time
+// Text is a task's log as a table: a line for each event, with the time
 // since the task was submitted. Events of one record, which were stored
 // together, share its number.
-func History(records []tasker.Record) string {
+func Text(records []tasker.Record) string {
 	width := 0
 	for _, r := range records {
 		for i := range r.Events {
-			width = max(width, len(r.Events[i].Step))
+			width = max(width, len(subject(&r.Events[i])))
 		}
 	}
 	var b strings.Builder
 	for _, r := range records {
 		number, at := fmt.Sprintf("#%d", r.Seq), r.At.Sub(records[0].At).Round(100*time.Microsecond).String()
 		for i := range r.Events {
-			line := fmt.Sprintf("%5s %9s  %-*s  %s", number, at, width, r.Events[i].Step, tell(&r.Events[i]))
+			line := fmt.Sprintf("%5s %9s  %-*s  %s", number, at, width, subject(&r.Events[i]), tell(&r.Events[i]))
 			b.WriteString(strings.TrimRight(line, " ") + "\n")
 			number, at = "", ""
 		}
@@ -40,9 +41,30 @@ func tell(e *tasker.Event) string {
 	case tasker.Expired:
 		return "is past its time"
 	case tasker.Cancelled:
-		return strings.TrimSuffix(fmt.Sprintf("cancelled by %s: %s", e.Actor, e.Reason), ": ")
+		how := ""
+		if e.Undo {
+			how = ", to be undone"
+		}
+		return "cancelled" + how + byHand(e)
+	case tasker.Undoing:
+		return "cannot complete: what was done is undone"
 	case tasker.Finished:
 		return "ends: " + e.TaskState.String()
+	case tasker.Parked:
+		return fmt.Sprintf("attempt %d waits for %s", e.Attempt, e.Wait)
+	case tasker.Answered:
+		if !e.Wait.Task.IsZero() {
+			return fmt.Sprintf("attempt %d: task %s has ended", e.Attempt, e.Wait.Task)
+		}
+		return fmt.Sprintf("attempt %d is answered %s", e.Attempt, short(string(e.Result))) + byHand(e)
+	case tasker.RetriedByHand:
+		return "is given another chance" + byHand(e)
+	case tasker.CompletedByHand:
+		return "is completed with " + short(string(e.Result)) + byHand(e)
+	case tasker.FailedByHand:
+		return "is failed by " + short(e.Error.Error()) + byHand(e)
+	case tasker.ResolvedByHand:
+		return "is resolved" + byHand(e)
 	case tasker.Started:
 		return fmt.Sprintf("attempt %d", e.Attempt)
 	case tasker.Completed:
@@ -56,6 +78,19 @@ func tell(e *tasker.Event) string {
 	default:
 		return fmt.Sprintf("attempt %d: %s", e.Attempt, e.Kind)
 	}
+}
+
+// byHand says who did something, and why.
+func byHand(e *tasker.Event) string {
+	return strings.TrimSuffix(fmt.Sprintf(" by %s: %s", e.Actor, e.Reason), ": ")
+}
+
+// subject is what an event is about.
+func subject(e *tasker.Event) string {
+	if e.Undo && e.Step != "" {
+		return "undo " + e.Step
+	}
+	return e.Step
 }
 
 // short keeps a line a line.

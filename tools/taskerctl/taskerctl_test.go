@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/postgres"
+	"github.com/tasker-systems/tasker-go/tasker/taskertest"
+	"github.com/tasker-systems/tasker-go/tasker/template"
+)
+
+const refund = `
+name: refund
+namespace_name: money
+version: 1.0.0
+steps:
+  - {name: approve, handler: {callable: approve}}
+  - {name: pay, handler: {callable: pay}, dependencies: [approve], retry: {limit: 1}}
+`
+
+// office is a database with refunds, whose worker works only when it is told
+// to.
+type office struct {
+	t      *testing.T
+	url    string
+	schema string
+	broken atomic.Bool // the bank
+}
+
+func open(t *testing.T) *office {
+	t.Helper()
+	return &office{t: t, url: taskertest.PostgresURL(t), schema: taskertest.Schema(t)}
+}
+
+// works runs a worker until a task is at rest, and stops it.
+func (o *office) works(id tasker.ID) (tasker.ID, *tasker.Task) {
+	o.t.Helper()
+	parsed, err := template.Parse("refund.yaml", []byte(refund))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	store, err := postgres.Open(o.t.Context(), o.url, postgres.Options{Schema: o.schema})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer store.Close()
+	engine, err := tasker.New(tasker.Config{Store: store, Templates: []*template.Template{parsed}, Handlers: tasker.Handlers{
+		"approve": tasker.Step(func(ctx context.Context, _ struct{}) (tasker.Approval, error) {
+			return tasker.Ask[tasker.Approval](ctx, tasker.Question{Prompt: "5.00 USD back?"})
+		}),
+		"pay": tasker.Step(func(_ context.Context, in struct {
+			Approval tasker.Approval `result:"approve"`
+		}) (string, error) {
+			switch {
+			case o.broken.Load():
+				return "", tasker.Permanent("BANK_CLOSED", "the bank is closed")
+			case !in.Approval.Approved:
+				return "nothing", nil
+			default:
+				return "paid", nil
+			}
+		}),
+	}})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if err := engine.Start(o.t.Context()); err != nil {
+		o.t.Fatal(err)
+	}
+	if id.IsZero() {
+		submitted, err := engine.Submit(o.t.Context(), tasker.Request{Namespace: "money", Name: "refund", Context: map[string]any{}})
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		id = submitted.ID
+	}
+	task, err := engine.Wait(o.t.Context(), id)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if err := engine.Stop(o.t.Context()); err != nil {
+		o.t.Fatal(err)
+	}
+	return id, task
+}
+
+// says runs the tool and wants its exit code and words in its output.
+func (o *office) says(exit int, words []string, args ...string) string {
+	o.t.Helper()
+	args = append(append([]string{"taskerctl"}, args...), "-db", o.url, "-schema", o.schema, "-actor", "anna")
+	if args[2] == "list" || args[2] == "show" || args[2] == "history" {
+		args = args[:len(args)-2]
+	}
+	return says(o.t, exit, words, args...)
+}
+
+func says(t *testing.T, exit int, words []string, args ...string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	if got := run(t.Context(), args, &stdout, &stderr); got != exit {
+		t.Fatalf("%s: exit %d, want %d\n%s%s", strings.Join(args, " "), got, exit, &stdout, &stderr)
+	}
+	text := stdout.String() + stderr.String()
+	for _, word := range words {
+		if !strings.Contains(text, word) {
+			t.Errorf("%s: it does not say %q:\n%s", strings.Join(args, " "), word, text)
+		}
+	}
+	return stdout.String()
+}
+
+// The transcript of an operator's day, with no worker running whenever the
+// tool is used.
+func TestAnOperatorHelpsTasksOnWithNoWorkerThere(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	id, _ := o.works(tasker.ID{})
+	name := id.String()
+	o.says(0, []string{name, "money/refund@1.0.0", "waiting"}, "tasks", "list", "-state", "waiting")
+	o.says(0, []string{name, "approve", `"5.00 USD back?"`, "never"}, "approvals", "list")
+	o.says(0, []string{"no living worker has the handlers", "waits for an answer", "pending"}, "tasks", "show", name)
+	o.says(0, []string{"is in_progress", "as soon as a worker is there"}, "approvals", "approve", name, "-reason", "a good customer")
+	o.says(1, []string{"waits with no question"}, "approvals", "approve", name)
+	o.broken.Store(true)
+	if _, task := o.works(id); task.State != tasker.TaskBlocked {
+		t.Fatalf("the task is %s", task.State)
+	}
+	o.says(0, []string{name}, "tasks", "list", "-state", "blocked_by_failures", "-no-worker")
+	o.says(0, []string{"blocked_by_failures: blocked_by_failures, handle_failures, blocked", "BANK_CLOSED: the bank is closed"}, "tasks", "show", name)
+	o.says(0, []string{"is in_progress"}, "tasks", "retry", name, "-reason", "the bank is open again")
+	o.broken.Store(false)
+	if _, task := o.works(id); task.State != tasker.TaskComplete || string(task.Steps[1].Result) != `"paid"` {
+		t.Fatalf("the task is %s with %s", task.State, task.Steps[1].Result)
+	}
+	o.says(0, []string{"waits for an answer", `is answered {"approved":true,"by":"anna","reason":"a good customer"} by anna: a good customer`,
+		"is given another chance by anna: the bank is open again", "ends: complete"}, "tasks", "history", name)
+	o.says(1, []string{"the task has ended: it is complete"}, "tasks", "cancel", name)
+}
+
+func TestADeniedAndACancelledAndAResolvedTask(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	denied, _ := o.works(tasker.ID{})
+	o.says(0, nil, "approvals", "deny", denied.String(), "approve")
+	if _, task := o.works(denied); task.State != tasker.TaskComplete || string(task.Steps[1].Result) != `"nothing"` {
+		t.Errorf("the denied task is %s with %s", task.State, task.Steps[1].Result)
+	}
+	cancelled, _ := o.works(tasker.ID{})
+	o.says(0, []string{"is cancelled"}, "tasks", "cancel", cancelled.String(), "-reason", "by mistake")
+	byHand, _ := o.works(tasker.ID{})
+	o.says(0, []string{"is in_progress"}, "steps", "complete", byHand.String(), "approve", "-result", `{"approved": true}`)
+	o.says(0, []string{"is complete"}, "steps", "resolve", byHand.String(), "pay", "-reason", "paid in cash")
+	failed, _ := o.works(tasker.ID{})
+	o.says(0, []string{"is blocked_by_failures"}, "steps", "fail", failed.String(), "approve", "-code", "LOST_PAPER", "-reason", "the form is lost")
+	o.says(0, []string{"is resolved_manually"}, "tasks", "resolve", failed.String())
+}
+
+func TestJSONIsOneDocument(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	id, _ := o.works(tasker.ID{})
+	for _, command := range [][]string{{"tasks", "list"}, {"tasks", "show", id.String()}, {"tasks", "history", id.String()}, {"approvals", "list"}, {"tasks", "cancel", id.String()}} {
+		d := json.NewDecoder(strings.NewReader(o.says(0, nil, append(command, "-json")...)))
+		var document map[string]any
+		if err := d.Decode(&document); err != nil || d.More() {
+			t.Errorf("%v: not exactly one document: %v", command, err)
+		}
+	}
+}
+
+func TestWhatIsWrongIsSaidWithItsExitCode(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	id, _ := o.works(tasker.ID{})
+	none := "01890000-0000-7000-8000-000000000000"
+	for _, tt := range []struct {
+		exit int
+		word string
+		args []string
+	}{
+		{1, "no such task", []string{"tasks", "show", none}},
+		{1, `the task has no such step "aprove"; did you mean "approve"?`, []string{"steps", "retry", id.String(), "aprove"}},
+		{1, "that cannot be done now: the step is waiting, and it must be error or waiting_for_retry", []string{"steps", "retry", id.String(), "approve"}},
+		{2, `"abc" is not the id of a task`, []string{"tasks", "cancel", "abc"}},
+		{2, "ID is missing", []string{"tasks", "cancel"}},
+		{2, `"x" is one argument too many`, []string{"tasks", "cancel", id.String(), "x"}},
+		{2, "that is not JSON", []string{"steps", "complete", id.String(), "approve", "-result", "{"}},
+		{2, `"blocked" is not a task state`, []string{"tasks", "list", "-state", "blocked"}},
+	} {
+		o.says(tt.exit, []string{tt.word}, tt.args...)
+	}
+	says(t, 2, []string{"which database?"}, "taskerctl", "tasks", "list", "-db", "")
+	says(t, 2, []string{`has no command "lst"`}, "taskerctl", "tasks", "lst")
+	says(t, 3, []string{"no database"}, "taskerctl", "tasks", "list", "-db", "postgres://localhost:1/x")
+	says(t, 3, []string{"nothing of tasker's in it"}, "taskerctl", "tasks", "list", "-db", o.url, "-schema", "elsewhere")
+	says(t, 0, []string{"approvals approve", "Exit codes"}, "taskerctl", "-h")
+}
+
+func TestTemplatesAreCheckedAndDrawn(t *testing.T) {
+	t.Parallel()
+	good, bad := filepath.Join(t.TempDir(), "good.yaml"), filepath.Join(t.TempDir(), "bad.yaml")
+	for file, text := range map[string]string{good: refund, bad: strings.Replace(refund, "version", "versoin", 1)} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	says(t, 0, []string{"good.yaml: money/refund@1.0.0, 2 steps"}, "taskerctl", "templates", "validate", good)
+	says(t, 1, []string{"good.yaml: money", "bad.yaml:4", `versoin`}, "taskerctl", "templates", "validate", good, bad)
+	says(t, 0, []string{"approve --> pay", "flowchart"}, "taskerctl", "templates", "graph", good)
+	says(t, 1, []string{"no such file"}, "taskerctl", "templates", "graph", "nowhere.yaml")
+}
