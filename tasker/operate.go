@@ -281,8 +281,8 @@ func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide fu
 		a.Change, a.State = SteerRow, t.State
 		if t.State.Final() {
 			a.Change = FinishRow
-		} else if n := t.next(log.Now); len(n.start) > 0 || n.event != nil || len(t.awaited()) > 0 {
-			a.WakeIn = 0
+		} else if n := t.next(log.Now); len(n.start) > 0 || n.event != nil || t.isUnderWay() || len(t.awaited()) > 0 {
+			a.WakeIn = 0 // also where attempts are under way: if nobody has the task, they are lost
 		} else if !n.wake.IsZero() {
 			a.WakeIn = max(0, n.wake.Sub(log.Now))
 		}

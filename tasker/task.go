@@ -376,6 +376,15 @@ func (t *Task) settled() TaskState {
 	}
 }
 
+// isUnderWay says that an attempt was started and has no outcome.
+func (t *Task) isUnderWay() bool {
+	if t.undoing {
+		_, p := t.undoNext()
+		return p != nil && p.State == StepInProgress
+	}
+	return t.counts[StepInProgress] > 0
+}
+
 // awaited lists the tasks that steps wait for.
 func (t *Task) awaited() (tasks []ID) {
 	if t.counts[StepWaiting] == 0 {
