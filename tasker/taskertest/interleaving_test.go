@@ -320,8 +320,16 @@ func (m *maze) walk() {
 	}
 }
 
-// seeds are those that a test tries: INTERLEAVING_SEED alone, or so many.
+// seeds are those that a test tries: INTERLEAVING_SEED alone, or so many; a
+// fifth of them, unless TASKER_INTERLEAVINGS=1 asks for all, and fewer still
+// in -short.
 func seeds(n int) (from, to uint64) {
+	switch {
+	case testing.Short():
+		n /= 20
+	case os.Getenv("TASKER_INTERLEAVINGS") != "1":
+		n /= 5
+	}
 	if one, err := strconv.ParseUint(os.Getenv("INTERLEAVING_SEED"), 10, 64); err == nil {
 		return one, one + 1
 	}
@@ -331,11 +339,7 @@ func seeds(n int) (from, to uint64) {
 
 func TestNoTaskIsLeftWaitingForWhatHasHappened(t *testing.T) {
 	t.Parallel()
-	runs := 10_000
-	if testing.Short() {
-		runs = 500
-	}
-	from, to := seeds(runs)
+	from, to := seeds(10_000)
 	t.Logf("seeds from %d", from)
 	for seed := from; seed < to && !t.Failed(); seed++ {
 		synctest.Test(t, func(t *testing.T) {
@@ -346,20 +350,16 @@ func TestNoTaskIsLeftWaitingForWhatHasHappened(t *testing.T) {
 
 func TestNoTaskIsLeftWaitingForWhatHasHappenedOnPostgres(t *testing.T) {
 	t.Parallel()
-	runs := 200
-	if testing.Short() {
-		runs = 20
-	}
 	store := taskertest.OnPostgres(t)
-	from, to := seeds(runs)
+	from, to := seeds(200)
 	t.Logf("seeds from %d", from)
-	const atOnce = 25
+	const atOnce = 10
 	var all sync.WaitGroup
 	free := make(chan struct{}, atOnce)
 	for seed := from; seed < to && !t.Failed(); seed++ {
 		free <- struct{}{}
 		all.Go(func() {
-			(&maze{t: t, seed: seed, unit: 100 * time.Millisecond, store: store, tag: fmt.Sprint("maze", seed)}).walk()
+			(&maze{t: t, seed: seed, unit: 150 * time.Millisecond, store: store, tag: fmt.Sprint("maze", seed)}).walk()
 			<-free
 		})
 	}
