@@ -47,7 +47,7 @@ func shuffle(c *pgxpool.Config) {
 	c.MaxConns = 4
 	c.AfterRelease = func(conn *pgx.Conn) bool {
 		_, err := conn.Exec(context.Background(), "discard all")
-		return err == nil && rand.IntN(4) > 0
+		return err == nil && rand.IntN(16) > 0
 	}
 }
 
@@ -56,22 +56,16 @@ func TestThePostgresStoreKeepsTheContractHoweverItIsConnected(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the usual connection is tried by another test")
 	}
-	taskertest.PostgresURL(t) // the server outlives the suite, so it is started before
+	spare := schemas{whole: t, pool: connect(t, nil), empty: make(chan string, 100)}
 	for _, c := range connections {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			shared := connect(t, c.change)
 			storetest.Run(t, func(t *testing.T) tasker.Store {
-				config, err := pgxpool.ParseConfig(taskertest.PostgresURL(t))
-				if err != nil {
-					t.Fatal(err)
+				schema, pool := spare.borrow(t), shared
+				if shared.Config().MaxConns == 1 { // not even with another test
+					pool = connect(t, c.change)
 				}
-				c.change(config)
-				schema := taskertest.Schema(t)
-				pool, err := pgxpool.NewWithConfig(t.Context(), config)
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(pool.Close)
 				store, err := postgres.New(t.Context(), pool, postgres.Options{Schema: schema, NoListen: c.noListen})
 				if err != nil {
 					t.Fatal(err)
@@ -81,4 +75,53 @@ func TestThePostgresStoreKeepsTheContractHoweverItIsConnected(t *testing.T) {
 			})
 		})
 	}
+}
+
+func connect(t *testing.T, change func(*pgxpool.Config)) *pgxpool.Pool {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(taskertest.PostgresURL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(config)
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// schemas are lent to one test at a time: making one takes longer than most
+// tests do.
+type schemas struct {
+	whole *testing.T // with which all are dropped
+	pool  *pgxpool.Pool
+	empty chan string
+}
+
+// borrow gives a schema that is the test's own until the test ends. Then it is
+// emptied for the next, unless the test has failed.
+func (s *schemas) borrow(t *testing.T) string {
+	t.Helper()
+	var name string
+	select {
+	case name = <-s.empty:
+	default:
+		name = taskertest.Schema(s.whole)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			return
+		}
+		for _, table := range []string{"records", "tasks", "workers", "templates", "namespaces"} {
+			if _, err := s.pool.Exec(context.Background(), "delete from "+pgx.Identifier{name, table}.Sanitize()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.empty <- name
+	})
+	return name
 }
