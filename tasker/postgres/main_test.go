@@ -28,8 +28,18 @@ func TestMain(m *testing.M) {
 		role()
 		os.Exit(0)
 	}
-	// The server that the tests share ends after them.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/tasker-systems/tasker-go/tasker/pglocal.startTemporary.func1"))
+	// The server that the tests share ends after them, be it of this machine or
+	// in a container, to which a connection is held open.
+	const docker = "github.com/ory/dockertest/v3/docker.(*Client).hijack.func"
+	var shared []goleak.Option
+	for _, of := range []string{
+		"github.com/tasker-systems/tasker-go/tasker/pglocal.startTemporary.func1",
+		"github.com/tasker-systems/tasker-go/tasker/taskertest.endWithProcess.func1",
+		docker + "1", docker + "1.1", docker + "1.2",
+	} {
+		shared = append(shared, goleak.IgnoreAnyFunction(of))
+	}
+	goleak.VerifyTestMain(m, shared...)
 }
 
 // child starts a process in a role. It is killed when the test ends.
