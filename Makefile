@@ -18,8 +18,9 @@ lint: ## vet and staticcheck
 format: ## gofmt everything
 	gofmt -w .
 
-docs: ## draw docs/states.md and the posts' pictures again
+docs: ## make docs/states.md and docs/operators.md again
 	UPDATE=1 go test ./tasker -run 'TestTheStatesDocument' -count=1
+	UPDATE=1 go test ./tasker/taskertest -run 'TestWhatAnOperatorMayDo' -count=1
 
 bench: ## measure the engine on the memory store
 	go test ./tasker -run '^$$' -bench . -benchtime 20x
