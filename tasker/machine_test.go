@@ -234,7 +234,7 @@ func TestAStepThatMustNotBeRetriedIsForAPersonOnceItsWorkerIsLost(t *testing.T) 
 func TestATaskPastItsTimeGoesByOnFailure(t *testing.T) {
 	t.Parallel()
 	const source = `{name: one, namespace_name: test, version: 1.0.0, on_failure: %s, lifecycle: {max_duration_minutes: 1}, steps: [{name: a, handler: {callable: a}}]}`
-	for onFailure, want := range map[template.OnFailure]TaskState{template.Block: TaskBlocked, template.Fail: TaskError} {
+	for onFailure, want := range map[template.OnFailure]TaskState{template.Block: TaskBlocked, template.Fail: TaskError, template.Compensate: TaskError} {
 		template := mustParse(t, fmt.Sprintf(source, onFailure))
 		late := epoch.Add(time.Minute)
 		task := story(t, template, opening...)
@@ -280,13 +280,25 @@ func (d *driver) drive(template *template.Template) {
 	d.task = newTask(template, Row{})
 	d.store(Event{Kind: Submitted, Context: []byte(`{}`)})
 	d.store(Event{Kind: Claimed})
-	for steps := 0; !d.task.State.Final() && d.task.State != TaskBlocked && !d.t.Failed(); steps++ {
-		if steps > 2000 {
+	for steps := 0; !d.task.State.Final() && !d.t.Failed(); steps++ {
+		switch {
+		case steps > 3000:
 			d.t.Fatalf("%s: the task does not come to an end: %s", d.where, d.task.State)
+		case d.task.State != TaskBlocked:
+			d.turn()
+		case d.chance.IntN(10) == 0:
+			d.refold() // and nobody helps
+			return
+		default:
+			d.operate()
 		}
-		d.turn()
 	}
-	again, err := Fold(template, Log{Records: d.log})
+	d.refold()
+}
+
+// refold holds the task to what its log says.
+func (d *driver) refold() {
+	again, err := Fold(d.task.template, Log{Records: d.log})
 	if err != nil {
 		d.t.Fatalf("%s: the log does not fold: %v", d.where, err)
 	}
@@ -303,32 +315,27 @@ func (d *driver) turn() {
 		return
 	case len(n.start) > 0 && d.chance.IntN(3) > 0:
 		i := n.start[d.chance.IntN(len(n.start))]
-		for _, p := range d.task.template.Graph().Parents[i] {
-			if s := d.task.Steps[p]; !satisfies(s.State, d.task.template.Steps[p].Optional) {
-				d.t.Fatalf("%s: %s may start while %s is %s", d.where, d.task.Steps[i].Name, s.Name, s.State)
-			}
-		}
+		d.mayStart(i)
 		d.store(d.task.start(i))
 		return
-	case d.chance.IntN(200) == 0:
-		d.store(Event{Kind: Cancelled, Actor: "test"})
+	case d.chance.IntN(20) == 0 && d.operate():
 		return
 	}
 	var running []int
 	for i := range d.task.Steps {
-		if d.task.Steps[i].State == StepInProgress {
+		if p := d.task.progress(i); p != nil && p.State == StepInProgress {
 			running = append(running, i)
 		}
 	}
 	if len(running) == 0 {
-		if len(n.start) == 0 && n.wake.IsZero() {
+		if len(n.start) == 0 && n.wake.IsZero() && d.task.State != TaskWaiting {
 			d.t.Fatalf("%s: nothing runs, may start or is waited for, and the task is %s", d.where, d.task.State)
 		}
 		d.now = d.now.Add(time.Hour)
 		return
 	}
 	i := running[d.chance.IntN(len(running))]
-	switch s := &d.task.Steps[i]; d.chance.IntN(8) {
+	switch d.chance.IntN(9) {
 	case 0:
 		d.store(d.task.failure(i, Permanent("P", "p"), d.chance))
 	case 1, 2:
@@ -336,10 +343,84 @@ func (d *driver) turn() {
 	case 3:
 		d.store(d.task.lost(i)...)
 	case 4:
-		d.store(Event{Kind: Withdrawn, Step: s.Name, Attempt: s.starts})
+		d.store(d.task.event(Withdrawn, i))
+	case 5:
+		if d.task.undoing {
+			return // an undoing does not wait
+		}
+		e := d.task.event(Parked, i)
+		e.Wait = &Wait{Name: "question", Expires: time.Duration(d.chance.IntN(3)) * 150 * time.Minute}
+		d.store(e)
 	default:
-		d.store(completed(s.Name, s.starts))
+		e := d.task.event(Completed, i)
+		e.Result = []byte(`1`)
+		d.store(e)
 	}
+}
+
+// mayStart holds a start to the order: at a step's first start all that it
+// needs is there, and what began after a step is undone before it is.
+func (d *driver) mayStart(i int) {
+	of := d.task.template
+	if !d.task.undoing {
+		for _, p := range of.Graph().Parents[i] {
+			s := d.task.Steps[p]
+			if d.began(i) < 0 && !satisfies(s.State, of.Steps[p].Optional) {
+				d.t.Fatalf("%s: %s may start while %s is %s", d.where, d.task.Steps[i].Name, s.Name, s.State)
+			}
+		}
+		return
+	}
+	for j := range d.task.Steps {
+		undo := d.task.Steps[j].Compensation
+		if undo != nil && d.began(j) > d.began(i) && !satisfies(undo.State, false) {
+			d.t.Fatalf("%s: %s may be undone while %s, which began later, is not: its undoing is %s", d.where, d.task.Steps[i].Name, d.task.Steps[j].Name, undo.State)
+		}
+	}
+}
+
+// began is where in the log step i first started; -1 for never.
+func (d *driver) began(i int) int {
+	return slices.IndexFunc(d.log, func(r Record) bool {
+		return slices.ContainsFunc(r.Events, func(e Event) bool {
+			return e.Kind == Started && e.Step == d.task.Steps[i].Name && !e.Undo
+		})
+	})
+}
+
+// operate does what an operator may do, by chance, with all that follows from
+// it, and says whether anything could be done.
+func (d *driver) operate() bool {
+	now := d.task
+	t, err := Fold(now.template, Log{Records: d.log})
+	if err != nil {
+		d.t.Fatalf("%s: the log does not fold: %v", d.where, err)
+	}
+	events, err := t.steered(d.now, By{Actor: "test"}, func(t *Task) (events []Event, err error) {
+		if d.chance.IntN(8) == 0 && !t.undoing && !t.cancelled {
+			return []Event{{Kind: Cancelled, Undo: d.chance.IntN(2) == 0}}, nil
+		}
+		for _, i := range d.chance.Perm(len(t.Steps)) {
+			p := t.progress(i)
+			if p == nil {
+				continue
+			}
+			e := t.event([]EventKind{RetriedByHand, RetriedByHand, Answered, CompletedByHand, FailedByHand, ResolvedByHand}[d.chance.IntN(6)], i)
+			e.Error = Permanent("H", "h")
+			if e.Kind == Answered && p.State == StepWaiting {
+				e.Wait = &Wait{Name: "question"}
+			}
+			if stepTable[p.State][e.Kind].legal {
+				return []Event{e}, nil
+			}
+		}
+		return nil, ErrRefused
+	})
+	if err != nil {
+		return false
+	}
+	d.store(events...)
+	return true
 }
 
 // store folds a record and holds what follows to the promises.
@@ -370,13 +451,16 @@ func states(t *Task) (all []string) {
 	for i := range t.Steps {
 		s := &t.Steps[i]
 		all = append(all, fmt.Sprint(s.State, s.Attempts, s.LostAttempts))
+		if undo := s.Compensation; undo != nil {
+			all = append(all, fmt.Sprint("undo ", undo.State, undo.Attempts, undo.LostAttempts))
+		}
 	}
 	return all
 }
 
 func randomTemplate(t *testing.T, chance *rand.Rand) *template.Template {
 	var b strings.Builder
-	fmt.Fprintf(&b, "name: random\nnamespace_name: test\nversion: 1.0.0\non_failure: %s\n", []template.OnFailure{template.Block, template.Fail}[chance.IntN(2)])
+	fmt.Fprintf(&b, "name: random\nnamespace_name: test\nversion: 1.0.0\non_failure: %s\n", []template.OnFailure{template.Block, template.Fail, template.Compensate}[chance.IntN(3)])
 	if chance.IntN(3) == 0 {
 		b.WriteString("lifecycle: {max_duration_minutes: 300}\n")
 	}
@@ -388,8 +472,8 @@ func randomTemplate(t *testing.T, chance *rand.Rand) *template.Template {
 				parents = append(parents, fmt.Sprintf("s%d", p))
 			}
 		}
-		fmt.Fprintf(&b, "  - {name: s%d, handler: {callable: x}, dependencies: [%s], optional: %t, retry: {limit: %d, retryable: %t}}\n",
-			i, strings.Join(parents, ", "), chance.IntN(5) == 0, 1+chance.IntN(4), chance.IntN(6) > 0)
+		fmt.Fprintf(&b, "  - {name: s%d, handler: {callable: x}, dependencies: [%s], optional: %t, retry: {limit: %d, retryable: %t}%s}\n",
+			i, strings.Join(parents, ", "), chance.IntN(5) == 0, 1+chance.IntN(4), chance.IntN(6) > 0, []string{"", ", compensate: {callable: y, retry: {limit: 2}}"}[chance.IntN(2)])
 	}
 	return mustParse(t, b.String())
 }
