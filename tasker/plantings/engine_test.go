@@ -6,6 +6,7 @@ const (
 	holding   = "tasker/held.go"
 	working   = "tasker/worker.go"
 	folding   = "tasker/task.go"
+	undo      = "tasker/undo.go"
 	neverLost = "TestEveryCallOfTheStoreMayFailOnceBeforeOrAfterItTookEffect"
 )
 
@@ -83,5 +84,33 @@ var inTheEngine = []planting{
 		"engine: the limit counts lost attempts",
 		[]change{{folding, "case Lost:\n\t\tp.Attempts--", "case Lost:"}},
 		inEngine("TestLostAttemptsCountApartAndHaveTheirOwnCeiling"),
+	}, {
+		"engine: what was done first is undone first",
+		[]change{{undo, "cmp.Compare(t.Steps[b].began, t.Steps[a].began)", "cmp.Compare(t.Steps[a].began, t.Steps[b].began)"}},
+		inEngine("TestWhatATaskDidIsUndoneInReverseOrderWhenItCannotComplete"),
+	}, {
+		"engine: a step of which nobody knows whether it took effect is not undone",
+		[]change{{undo, "(s.State == StepComplete || s.unclear && s.State != StepResolved)", "s.State == StepComplete"}},
+		test{"posts/01-ecommerce", "TestAFailureAfterTheChargeLeavesAChargeAndOneRefundAndTheStockAsItWas"},
+	}, {
+		"engine: a claim does not say what the namespace may have",
+		[]change{{flushing, "a.Change, a.Limit = OwnRow, w.config.ClusterConcurrency[h.row.Namespace]", "a.Change = OwnRow"}},
+		inEngine("TestTwoWorkersTogetherHaveNoMoreTasksThanTheNamespaceMay"),
+	}, {
+		"engine: nothing is deleted",
+		[]change{{"tasker/purge.go", "w.store.Purge(ctx, w.config.Retention, purgeAtOnce)", "w.store.Purge(ctx, Retention{}, purgeAtOnce)"}},
+		inEngine("TestAWorkerDeletesWhatEndedLongAgo"),
+	}, {
+		"engine: what an operator left to run is not woken",
+		[]change{{"tasker/operate.go", "a.WakeIn = 0 // also", "_ = 0 // also"}},
+		inEngine("TestAnAnswerNeedsNoWorkerAndOutlivesOne"),
+	}, {
+		"engine: a cancel leaves the children alone",
+		[]change{{"tasker/operate.go", "if !slices.Contains(how, WithChildren) ||", "if true ||"}},
+		inEngine("TestCancelReachesTheChildrenWhenAskedTo"),
+	}, {
+		"engine: a question has no end",
+		[]change{{folding, "p.ExpiresAt = at.Add(e.Wait.Expires)", "_ = at"}},
+		inEngine("TestAQuestionThatNobodyAnswersInTimeFailsTheStep"),
 	},
 }

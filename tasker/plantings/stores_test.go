@@ -75,6 +75,22 @@ var inMemory = []planting{
 		"memory: who comes second for an identity is told that it was stored",
 		[]change{{memory, "return holder.row\n", "return t.Row\n"}},
 		onMemory("submit/fifty submits at once with one identity make one task, and all get it"),
+	}, {
+		"memory: an operator sets the state of a task that a worker has",
+		[]change{{memory, "steered := a.Change == tasker.SteerRow && e.owned == nil", "steered := a.Change == tasker.SteerRow"}},
+		onMemory("steer/steering a task that is owned pokes it, and leaves the rest to its owner"),
+	}, {
+		"memory: the end of what a task awaits wakes nobody",
+		[]change{{memory, "if slices.ContainsFunc(e.awaits, over) {", "if false && slices.ContainsFunc(e.awaits, over) {"}},
+		onMemory("await/a task that awaits another is woken by a beat once that has ended, not before"),
+	}, {
+		"memory: the dead's tasks count for the limit",
+		[]change{{memory, "\t\tif !now.Before(w.until) {\n\t\t\tcontinue", "\t\tif false {\n\t\t\tcontinue"}},
+		onMemory("share/a place under a limit is free again after an end, a rest and a death"),
+	}, {
+		"memory: a child is deleted while its parent goes on",
+		[]change{{memory, "(parent == nil || parent.row.State.Final())", "(parent == nil || true)"}},
+		onMemory("retain/a child stays while its parent goes on"),
 	},
 }
 
@@ -175,5 +191,21 @@ var inPostgres = []planting{
 		"postgres: the events of a record are out of order",
 		[]change{{"tasker/record_json.go", "b = events[i].appendJSON(b)", "b = events[len(events)-1-i].appendJSON(b)"}},
 		onPostgres("records/the events of a record keep their order"),
+	}, {
+		"postgres: an operator sets the state of a task that a worker has",
+		[]change{{statements + "change_rows.sql", "c.change = 4 and t.owner is null then c.state", "c.change = 4 then c.state"}},
+		onPostgres("steer/steering a task that is owned pokes it, and leaves the rest to its owner"),
+	}, {
+		"postgres: the end of what a task awaits wakes nobody",
+		[]change{{statements + "wake_awaiting.sql", "where t.awaits is not null and t.id > $1::uuid", "where t.awaits is not null and t.id > $1::uuid and false"}},
+		onPostgres("await/a task that awaits another is woken by a beat once that has ended, not before"),
+	}, {
+		"postgres: the dead's tasks count for the limit",
+		[]change{{statements + "append_limited.sql", "where not w.dead and w.expires_at > clock_timestamp()\n     group by", "group by"}},
+		onPostgres("share/a place under a limit is free again after an end, a rest and a death"),
+	}, {
+		"postgres: a child is deleted while its parent goes on",
+		[]change{{statements + "purge.sql", "true)\n     order by", "true) is not null\n     order by"}, {statements + "purge.sql", "true) as without_log", "true) is not null as without_log"}},
+		onPostgres("retain/a child stays while its parent goes on"),
 	},
 }

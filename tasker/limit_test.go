@@ -1,0 +1,116 @@
+package tasker_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/memory"
+)
+
+// most counts how many of something there are at once.
+type most struct{ now, peak atomic.Int32 }
+
+func (m *most) enter() {
+	now := m.now.Add(1)
+	for peak := m.peak.Load(); now > peak && !m.peak.CompareAndSwap(peak, now); peak = m.peak.Load() {
+	}
+}
+
+func (m *most) leave() { m.now.Add(-1) }
+
+func (m *most) during(d time.Duration) tasker.Handler {
+	return doing(func(ctx context.Context) error {
+		m.enter()
+		defer m.leave()
+		time.Sleep(d)
+		return nil
+	})
+}
+
+func TestTwoWorkersTogetherHaveNoMoreTasksThanTheNamespaceMay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const bound, tasks = 3, 30
+		var running most
+		together := func(c *tasker.Config) { c.ClusterConcurrency = map[string]int{"test": bound} }
+		store := memory.New()
+		on := func(c *tasker.Config) { c.Store = store }
+		handlers := tasker.Handlers{"a": running.during(10 * time.Second)}
+		const source = `steps: [{name: a, handler: {callable: a}}]`
+		first, _ := start(t, source, handlers, on, together), start(t, source, handlers, on, together)
+		var ids []tasker.ID
+		for range tasks {
+			ids = append(ids, first.submit())
+		}
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		for _, id := range ids {
+			if task, err := first.Wait(ctx, id); err != nil || task.State != tasker.TaskComplete {
+				t.Fatalf("a task has come to %v, %v", task, err)
+			}
+		}
+		if peak := running.peak.Load(); peak != bound {
+			t.Errorf("at most %d tasks ran at once, want %d", peak, bound)
+		}
+		least := tasks / bound * 10 * time.Second
+		if took := time.Since(began); took > 2*least {
+			t.Errorf("the bound let %d tasks take %v; %v would do", tasks, took, least)
+		}
+	})
+}
+
+func TestATaskThatIsParkedTakesNoPlaceOfItsNamespace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		together := func(c *tasker.Config) { c.ClusterConcurrency = map[string]int{"test": 1} }
+		s := start(t, oneQuestion, tasker.Handlers{"ask": asking(tasker.Question{}), "pay": fine}, together)
+		one, other := s.submit(), s.submit()
+		for _, id := range []tasker.ID{one, other} {
+			if task := s.waits(id); task.State != tasker.TaskWaiting {
+				t.Errorf("a task is %s", task.State)
+			}
+		}
+	})
+}
+
+func TestAWorkerDeletesWhatEndedLongAgo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, oneQuestion, tasker.Handlers{"ask": asking(tasker.Question{}), "pay": fine}, func(c *tasker.Config) {
+			c.Retention = tasker.Retention{Tasks: 24 * time.Hour, Keys: 48 * time.Hour}
+		})
+		key := tasker.Request{Namespace: "test", Name: "t", Context: map[string]any{}, IdempotencyKey: "order-1"}
+		submitted, err := s.Submit(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.await(submitted.ID)
+		waits := s.submit()
+		s.await(waits)
+		s.must(s.Answer(t.Context(), submitted.ID, "ask", tasker.Approval{Approved: true}, ops))
+		s.await(submitted.ID)
+
+		time.Sleep(23 * time.Hour)
+		s.task(submitted.ID)
+		time.Sleep(2 * time.Hour)
+		if _, err := s.Task(t.Context(), submitted.ID); !errors.Is(err, tasker.ErrPurged) {
+			t.Errorf("an hour past its term the task gets %v", err)
+		}
+		if again, err := s.Submit(t.Context(), key); err != nil || !again.Existing || again.ID != submitted.ID {
+			t.Errorf("its key stands for %v, %v", again, err)
+		}
+		if task := s.task(waits); task.State != tasker.TaskWaiting {
+			t.Errorf("the task that still waits is %s", task.State)
+		}
+		time.Sleep(24 * time.Hour)
+		if again, err := s.Submit(t.Context(), key); err != nil || again.Existing {
+			t.Errorf("past its term the key stands for %v, %v", again, err)
+		}
+	})
+}
