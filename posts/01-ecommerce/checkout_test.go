@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -10,104 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 )
-
-// report is what the tests read of a run report. It is written apart from
-// the program's own types, so that a renamed field is seen.
-type report struct {
-	Tasks []struct {
-		ID       string          `json:"id"`
-		State    string          `json:"state"`
-		Context  json.RawMessage `json:"context"`
-		Warnings []string        `json:"warnings"`
-		Steps    []step          `json:"steps"`
-	} `json:"tasks"`
-	Rejected *struct {
-		Code   string `json:"code"`
-		Errors []struct {
-			Path    string `json:"path"`
-			Message string `json:"message"`
-		} `json:"errors"`
-	} `json:"rejected"`
-	Notes struct {
-		Charges      int              `json:"charges"`
-		Charged      json.Number      `json:"charged"`
-		GatewayCalls int              `json:"gateway_calls"`
-		Refunds      int              `json:"refunds"`
-		Refunded     json.Number      `json:"refunded"`
-		Stock        map[string]int64 `json:"stock"`
-		Orders       int              `json:"orders"`
-		Mails        int              `json:"mails"`
-	} `json:"notes"`
-}
-
-type step struct {
-	Name     string          `json:"name"`
-	State    string          `json:"state"`
-	Attempts int             `json:"attempts"`
-	Lost     int             `json:"lost_attempts"`
-	Max      int             `json:"max_attempts"`
-	Result   json.RawMessage `json:"result"`
-	Metadata json.RawMessage `json:"metadata"`
-
-	Compensation *struct {
-		State    string          `json:"state"`
-		Attempts int             `json:"attempts"`
-		Lost     int             `json:"lost_attempts"`
-		Result   json.RawMessage `json:"result"`
-	} `json:"compensation"`
-
-	Error *struct {
-		Kind         string         `json:"kind"`
-		Code         string         `json:"code"`
-		RetryAfterMS int64          `json:"retry_after_ms"`
-		Context      map[string]any `json:"context"`
-	} `json:"error"`
-}
-
-// steps gives the report's first task's steps by name.
-func (r report) steps() map[string]step {
-	steps := map[string]step{}
-	for _, s := range r.Tasks[0].Steps {
-		steps[s.Name] = s
-	}
-	return steps
-}
-
-// result gives one field of a step's result as it stands in the JSON.
-func (r report) result(t *testing.T, step, field string) string {
-	t.Helper()
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(r.steps()[step].Result, &fields); err != nil {
-		t.Fatalf("the result of %s: %v", step, err)
-	}
-	return string(fields[field])
-}
-
-type outcome struct {
-	report
-	exit           int
-	stdout, stderr string
-	took           time.Duration
-}
-
-// checkout runs the post as a reader would, with the report as JSON.
-func checkout(t *testing.T, input string, args ...string) outcome {
-	t.Helper()
-	o := run(t, input, append([]string{"-json", "-input", "-"}, args...)...)
-	d := json.NewDecoder(strings.NewReader(o.stdout))
-	if err := d.Decode(&o.report); err != nil || d.More() {
-		t.Fatalf("standard output is not exactly one JSON document (%v):\n%s\n%s", err, o.stdout, o.stderr)
-	}
-	return o
-}
-
-func run(t *testing.T, input string, args ...string) outcome {
-	t.Helper()
-	var stdout, stderr bytes.Buffer
-	began := time.Now()
-	exit := thisPost.Main(t.Context(), args, strings.NewReader(input), &stdout, &stderr)
-	return outcome{exit: exit, stdout: stdout.String(), stderr: stderr.String(), took: time.Since(began)}
-}
 
 // order makes an order's context. The cart is product and quantity pairs.
 func order(token, amount string, cart ...int) string {
@@ -125,9 +26,9 @@ func customerOrder(customer, token, amount string, cart ...int) string {
 
 func TestAGoodOrderIsChargedReservedWrittenAndConfirmed(t *testing.T) {
 	t.Parallel()
-	o := checkout(t, string(example))
-	if o.exit != 0 || o.Tasks[0].State != "complete" {
-		t.Fatalf("exit %d, task %s\n%s", o.exit, o.Tasks[0].State, o.stderr)
+	o := reader.Report(t, string(example))
+	if o.Exit != 0 || o.Tasks[0].State != "complete" {
+		t.Fatalf("exit %d, task %s\n%s", o.Exit, o.Tasks[0].State, o.Stderr)
 	}
 	var names []string
 	for _, s := range o.Tasks[0].Steps {
@@ -140,17 +41,17 @@ func TestAGoodOrderIsChargedReservedWrittenAndConfirmed(t *testing.T) {
 		t.Errorf("the steps are not in the template's order:\n%s", diff)
 	}
 	for field, want := range map[string]string{"subtotal": "109.97", "tax": "8.80", "shipping": "5.99", "total": "124.76", "item_count": "2"} {
-		if got := o.result(t, "validate_cart", field); got != want {
+		if got := o.Result(t, "validate_cart", field); got != want {
 			t.Errorf("the cart's %s is %s, want %s", field, got, want)
 		}
 	}
-	if got := o.result(t, "process_payment", "amount_charged"); got != "124.76" {
+	if got := o.Result(t, "process_payment", "amount_charged"); got != "124.76" {
 		t.Errorf("charged %s, want 124.76", got)
 	}
-	if got := o.result(t, "update_inventory", "total_items_reserved"); got != "3" {
+	if got := o.Result(t, "update_inventory", "total_items_reserved"); got != "3" {
 		t.Errorf("%s items are reserved, want 3", got)
 	}
-	if got := o.result(t, "send_confirmation", "recipient"); got != `"customer@example.com"` {
+	if got := o.Result(t, "send_confirmation", "recipient"); got != `"customer@example.com"` {
 		t.Errorf("the confirmation goes to %s", got)
 	}
 	if n := o.Notes; n.Charges != 1 || n.Charged != "124.76" || n.GatewayCalls != 1 || n.Orders != 1 || n.Mails != 1 || n.Stock["1"] != 98 || n.Stock["2"] != 49 {
@@ -160,14 +61,14 @@ func TestAGoodOrderIsChargedReservedWrittenAndConfirmed(t *testing.T) {
 
 func TestTheFeesAreInTheMetadataOfThePayment(t *testing.T) {
 	t.Parallel()
-	o := checkout(t, string(example))
+	o := reader.Report(t, string(example))
 	var metadata struct {
 		Hints struct {
 			Fees map[string]json.Number `json:"fees"`
 		} `json:"execution_hints"`
 		Headers map[string]string `json:"http_headers"`
 	}
-	if err := json.Unmarshal(o.steps()["process_payment"].Metadata, &metadata); err != nil {
+	if err := json.Unmarshal(o.Step("process_payment").Metadata, &metadata); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]json.Number{"processing_fee": "3.62", "fixed_fee": "0.30", "total_fees": "3.92"}
@@ -198,14 +99,14 @@ func TestInputThatIsRejectedNeverBecomesATask(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			o := checkout(t, tt.input, "-env", "test")
-			if o.exit != 2 || len(o.Tasks) != 0 || o.Rejected == nil || o.Rejected.Code != "INVALID_INPUT" {
-				t.Fatalf("exit %d, %d tasks, rejected %+v\n%s", o.exit, len(o.Tasks), o.Rejected, o.stderr)
+			o := reader.Report(t, tt.input, "-env", "test")
+			if o.Exit != 2 || len(o.Tasks) != 0 || o.Rejected == nil || o.Rejected.Code != "INVALID_INPUT" {
+				t.Fatalf("exit %d, %d tasks, rejected %+v\n%s", o.Exit, len(o.Tasks), o.Rejected, o.Stderr)
 			}
 			if len(o.Rejected.Errors) != 1 || o.Rejected.Errors[0].Path != tt.path || o.Rejected.Errors[0].Message == "" {
 				t.Errorf("the violations are %+v, want one at %q", o.Rejected.Errors, tt.path)
 			}
-			if o.stderr == "" {
+			if o.Stderr == "" {
 				t.Error("standard error says nothing")
 			}
 		})
@@ -214,11 +115,11 @@ func TestInputThatIsRejectedNeverBecomesATask(t *testing.T) {
 
 func TestATimeoutAfterTheChargeIsHealedByTheKey(t *testing.T) {
 	t.Parallel()
-	o := checkout(t, order("tok_simulate_timeout", "38.38", 1, 1), "-env", "test")
-	if o.exit != 0 {
-		t.Fatalf("exit %d: %s", o.exit, o.stderr)
+	o := reader.Report(t, order("tok_simulate_timeout", "38.38", 1, 1), "-env", "test")
+	if o.Exit != 0 {
+		t.Fatalf("exit %d: %s", o.Exit, o.Stderr)
 	}
-	if s := o.steps()["process_payment"]; s.Attempts != 3 || s.Error != nil {
+	if s := o.Step("process_payment"); s.Attempts != 3 || s.Error != nil {
 		t.Errorf("process_payment took %d attempts and keeps the error %v, want 3 and none", s.Attempts, s.Error)
 	}
 	if o.Notes.Charges != 1 || o.Notes.GatewayCalls != 3 || o.Notes.Charged != "38.38" {
@@ -228,27 +129,27 @@ func TestATimeoutAfterTheChargeIsHealedByTheKey(t *testing.T) {
 
 func TestPremiumCustomersGoFirst(t *testing.T) {
 	t.Parallel()
-	o := checkout(t, customerOrder(`"email": "premium@example.com", "name": "P", "tier": "premium"`, "tok_test_premium", "38.38", 1, 1))
+	o := reader.Report(t, customerOrder(`"email": "premium@example.com", "name": "P", "tier": "premium"`, "tok_test_premium", "38.38", 1, 1))
 	var context map[string]any
 	if err := json.Unmarshal(o.Tasks[0].Context, &context); err != nil {
 		t.Fatal(err)
 	}
-	if context["processing_priority"] != "high" || context["expedited_shipping"] != true || o.exit != 0 {
-		t.Errorf("exit %d, the context is %v", o.exit, context)
+	if context["processing_priority"] != "high" || context["expedited_shipping"] != true || o.Exit != 0 {
+		t.Errorf("exit %d, the context is %v", o.Exit, context)
 	}
 }
 
 func TestLostAnswersAreAskedForAgainAndChargeOnce(t *testing.T) {
 	t.Parallel()
-	o := run(t, "", "-fail", "process_payment=2")
-	if o.exit != 0 || strings.Count(o.stdout, "ANSWER_LOST") != 2 {
-		t.Fatalf("exit %d:\n%s%s", o.exit, o.stdout, o.stderr)
+	o := reader.Run(t, "", "-fail", "process_payment=2")
+	if o.Exit != 0 || strings.Count(o.Stdout, "ANSWER_LOST") != 2 {
+		t.Fatalf("exit %d:\n%s%s", o.Exit, o.Stdout, o.Stderr)
 	}
-	if !strings.Contains(o.stdout, "1 charge by 3 calls") {
-		t.Errorf("the summary does not say that three calls made one charge:\n%s", o.stdout)
+	if !strings.Contains(o.Stdout, "1 charge by 3 calls") {
+		t.Errorf("the summary does not say that three calls made one charge:\n%s", o.Stdout)
 	}
 	var waits []time.Duration
-	for _, line := range strings.Split(o.stdout, "\n") {
+	for _, line := range strings.Split(o.Stdout, "\n") {
 		if _, rest, ok := strings.Cut(line, "the next in "); ok {
 			wait, _, _ := strings.Cut(rest, ":")
 			d, err := time.ParseDuration(wait)
@@ -268,9 +169,9 @@ func TestEveryStepSurvivesALostAnswerWithoutDoingItsWorkTwice(t *testing.T) {
 	for _, step := range []string{"validate_cart", "process_payment", "update_inventory", "create_order", "send_confirmation"} {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
-			o := checkout(t, string(example), "-env", "test", "-fail", step+"=1")
-			if o.exit != 0 || o.steps()[step].Attempts != 2 {
-				t.Fatalf("exit %d, %d attempts\n%s", o.exit, o.steps()[step].Attempts, o.stderr)
+			o := reader.Report(t, string(example), "-env", "test", "-fail", step+"=1")
+			if o.Exit != 0 || o.Step(step).Attempts != 2 {
+				t.Fatalf("exit %d, %d attempts\n%s", o.Exit, o.Step(step).Attempts, o.Stderr)
 			}
 			if n := o.Notes; n.Charges != 1 || n.Orders != 1 || n.Mails != 1 || n.Stock["1"] != 98 || n.Stock["2"] != 49 {
 				t.Errorf("what is left behind: %+v", n)
@@ -281,17 +182,17 @@ func TestEveryStepSurvivesALostAnswerWithoutDoingItsWorkTwice(t *testing.T) {
 
 func TestAHandlerThatHangsIsCutOffAndTriedAgain(t *testing.T) {
 	t.Parallel()
-	o := checkout(t, string(example), "-env", "test", "-hang", "process_payment=50ms")
-	if o.exit != 0 || o.steps()["process_payment"].Attempts != 1 {
-		t.Errorf("a short hang: exit %d, %d attempts", o.exit, o.steps()["process_payment"].Attempts)
+	o := reader.Report(t, string(example), "-env", "test", "-hang", "process_payment=50ms")
+	if o.Exit != 0 || o.Step("process_payment").Attempts != 1 {
+		t.Errorf("a short hang: exit %d, %d attempts", o.Exit, o.Step("process_payment").Attempts)
 	}
 }
 
 func TestManyOrdersEachHaveAWorldOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	o := checkout(t, order("tok_test_valid", "3253.91", 1, 100), "-n", "50")
-	if o.exit != 0 || len(o.Tasks) != 50 {
-		t.Fatalf("exit %d, %d tasks\n%s", o.exit, len(o.Tasks), o.stderr)
+	o := reader.Report(t, order("tok_test_valid", "3253.91", 1, 100), "-n", "50")
+	if o.Exit != 0 || len(o.Tasks) != 50 {
+		t.Fatalf("exit %d, %d tasks\n%s", o.Exit, len(o.Tasks), o.Stderr)
 	}
 	if o.Notes.Stock["1"] != 0 || o.Notes.Charges != 1 {
 		t.Errorf("the first world is left with %+v", o.Notes)
@@ -312,9 +213,9 @@ func TestWrongUsageIsOneLineAndExitTwo(t *testing.T) {
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			t.Parallel()
-			o := run(t, "", args...)
-			if o.exit != 2 || o.stdout != "" || strings.Count(o.stderr, "\n") != 1 || !strings.HasPrefix(o.stderr, "01-ecommerce: ") || strings.Contains(o.stderr, "sec") {
-				t.Errorf("exit %d, stdout %q, stderr %q", o.exit, o.stdout, o.stderr)
+			o := reader.Run(t, "", args...)
+			if o.Exit != 2 || o.Stdout != "" || strings.Count(o.Stderr, "\n") != 1 || !strings.HasPrefix(o.Stderr, "01-ecommerce: ") || strings.Contains(o.Stderr, "sec") {
+				t.Errorf("exit %d, stdout %q, stderr %q", o.Exit, o.Stdout, o.Stderr)
 			}
 		})
 	}
@@ -322,12 +223,12 @@ func TestWrongUsageIsOneLineAndExitTwo(t *testing.T) {
 
 func TestHelpGoesToStandardOutputAndNamesEveryFlag(t *testing.T) {
 	t.Parallel()
-	o := run(t, "", "-h")
-	if o.exit != 0 || o.stderr != "" {
-		t.Errorf("exit %d, stderr %q", o.exit, o.stderr)
+	o := reader.Run(t, "", "-h")
+	if o.Exit != 0 || o.Stderr != "" {
+		t.Errorf("exit %d, stderr %q", o.Exit, o.Stderr)
 	}
 	for _, flag := range []string{"-input", "-task", "-json", "-db", "-env", "-n ", "-fail", "-hang", "-crash-after", "-keep"} {
-		if !strings.Contains(o.stdout, flag) {
+		if !strings.Contains(o.Stdout, flag) {
 			t.Errorf("the help does not name %s", flag)
 		}
 	}
@@ -335,20 +236,20 @@ func TestHelpGoesToStandardOutputAndNamesEveryFlag(t *testing.T) {
 
 func TestPipedOutputHasNoEscapeCodesAndEndsWithOneSuggestion(t *testing.T) {
 	t.Parallel()
-	o := run(t, "")
-	if strings.Contains(o.stdout, "\x1b") {
-		t.Errorf("there are escape codes in:\n%q", o.stdout)
+	o := reader.Run(t, "")
+	if strings.Contains(o.Stdout, "\x1b") {
+		t.Errorf("there are escape codes in:\n%q", o.Stdout)
 	}
-	lines := strings.Split(strings.TrimSpace(o.stdout), "\n")
-	if last := lines[len(lines)-1]; !strings.HasPrefix(last, "Next: go run ./posts/01-ecommerce ") || strings.Count(o.stdout, "Next:") != 1 {
+	lines := strings.Split(strings.TrimSpace(o.Stdout), "\n")
+	if last := lines[len(lines)-1]; !strings.HasPrefix(last, "Next: go run ./posts/01-ecommerce ") || strings.Count(o.Stdout, "Next:") != 1 {
 		t.Errorf("the last line is %q", last)
 	}
 }
 
 func TestTheSameOrderGivesTheSameIDsOnEveryAttempt(t *testing.T) {
 	t.Parallel()
-	o := checkout(t, string(example), "-env", "test", "-fail", "process_payment=2", "-fail", "create_order=2")
-	if got := o.result(t, "create_order", "order_number"); !strings.HasPrefix(got, `"ORD-`) {
+	o := reader.Report(t, string(example), "-env", "test", "-fail", "process_payment=2", "-fail", "create_order=2")
+	if got := o.Result(t, "create_order", "order_number"); !strings.HasPrefix(got, `"ORD-`) {
 		t.Errorf("the order's number is %s", got)
 	}
 	if o.Notes.Orders != 1 || o.Notes.Charges != 1 {

@@ -4,26 +4,29 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/tasker-systems/tasker-go/tasker/post/posttest"
+	"github.com/tasker-systems/tasker-go/tasker/taskertest"
 )
 
 var stepNames = []string{"validate_cart", "process_payment", "update_inventory", "create_order", "send_confirmation"}
 
 func TestAfterACrashAtAnyBoundaryTheSameCommandGoesOnAndChargesOnce(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := taskertest.Database(t)
 	for at, step := range stepNames {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
 			input := customer("crashes after " + step)
 			command := []string{"-db", url, "-crash-after", step, "-json", "-input", "-"}
-			crash(t, input, nil, command...)
-			o := start(t, input, nil, command...).end(t)
-			o.onceOnly(t)
+			reader.Crash(t, input, nil, command...)
+			o := reader.Start(t, input, nil, command...).End(t)
+			onceOnly(t, o)
 			if o.Notes.GatewayCalls != 1 {
 				t.Errorf("the gateway was called %d times, want once", o.Notes.GatewayCalls)
 			}
 			for i, s := range o.Tasks[0].Steps {
-				started := ask[int](t, url, "select count(*) from tasker.history where task = $1::uuid and step = $2 and kind = 'started'", o.Tasks[0].ID, s.Name)
+				started := posttest.Ask[int](t, url, "select count(*) from tasker.history where task = $1::uuid and step = $2 and kind = 'started'", o.Tasks[0].ID, s.Name)
 				if want := 1 + s.Lost; s.Attempts != 1 || started != want {
 					t.Errorf("%s shows %d attempts and was started %d times, want 1 and %d", s.Name, s.Attempts, started, want)
 				}
@@ -31,7 +34,7 @@ func TestAfterACrashAtAnyBoundaryTheSameCommandGoesOnAndChargesOnce(t *testing.T
 					t.Errorf("%s was done before the crash, and yet lost %d attempts by it", s.Name, s.Lost)
 				}
 			}
-			if runs := ask[int](t, url, "select count(*) from tasker_posts.runs where tag = (select tag from tasker.tasks where id = $1::uuid)", o.Tasks[0].ID); runs != 1 {
+			if runs := posttest.Ask[int](t, url, "select count(*) from tasker_posts.runs where tag = (select tag from tasker.tasks where id = $1::uuid)", o.Tasks[0].ID); runs != 1 {
 				t.Errorf("the task belongs to %d runs", runs)
 			}
 		})
@@ -40,42 +43,42 @@ func TestAfterACrashAtAnyBoundaryTheSameCommandGoesOnAndChargesOnce(t *testing.T
 
 func TestACrashInTheMiddleOfAStepLosesTheAttemptAndNothingElse(t *testing.T) {
 	t.Parallel()
-	url, input := database(t), customer("hangs")
-	p := start(t, input, nil, "-db", url, "-input", "-", "-hang", "process_payment=1m")
-	p.until(t, "process_payment", "attempt 1")
+	url, input := taskertest.Database(t), customer("hangs")
+	p := reader.Start(t, input, nil, "-db", url, "-input", "-", "-hang", "process_payment=1m")
+	p.Until(t, "process_payment", "attempt 1")
 	_ = p.Process.Kill()
-	p.end(t)
-	o := start(t, input, nil, "-db", url, "-input", "-", "-json").end(t)
-	o.onceOnly(t)
-	if s := o.steps()["process_payment"]; s.Attempts != 1 || s.Lost != 1 {
+	p.End(t)
+	o := reader.Start(t, input, nil, "-db", url, "-input", "-", "-json").End(t)
+	onceOnly(t, o)
+	if s := o.Step("process_payment"); s.Attempts != 1 || s.Lost != 1 {
 		t.Errorf("process_payment shows %d attempts and %d lost ones, want one of each", s.Attempts, s.Lost)
 	}
 }
 
 func TestACrashAfterALostAnswerDoesNotChargeAgain(t *testing.T) {
 	t.Parallel()
-	url, input := database(t), customer("hears nothing")
-	p := start(t, input, nil, "-db", url, "-input", "-", "-fail", "process_payment=2")
-	p.until(t, "process_payment", "ANSWER_LOST")
+	url, input := taskertest.Database(t), customer("hears nothing")
+	p := reader.Start(t, input, nil, "-db", url, "-input", "-", "-fail", "process_payment=2")
+	p.Until(t, "process_payment", "ANSWER_LOST")
 	_ = p.Process.Kill()
-	p.end(t)
-	o := start(t, input, nil, "-db", url, "-input", "-", "-json").end(t)
-	o.onceOnly(t)
-	if s := o.steps()["process_payment"]; s.Attempts < 2 || o.Notes.GatewayCalls < 2 {
+	p.End(t)
+	o := reader.Start(t, input, nil, "-db", url, "-input", "-", "-json").End(t)
+	onceOnly(t, o)
+	if s := o.Step("process_payment"); s.Attempts < 2 || o.Notes.GatewayCalls < 2 {
 		t.Errorf("process_payment shows %d attempts by %d calls, want another one after the lost answer", s.Attempts, o.Notes.GatewayCalls)
 	}
 }
 
 func TestOfTwoEqualCommandsAfterACrashOneGoesOnAndTheOtherIsANewRun(t *testing.T) {
 	t.Parallel()
-	url, input := database(t), customer("comes twice")
+	url, input := taskertest.Database(t), customer("comes twice")
 	command := []string{"-db", url, "-json", "-input", "-"}
-	crash(t, input, nil, append(command, "-crash-after", "create_order")...)
-	begun := ask[string](t, url, "select id::text from tasker.tasks")
-	first, second := start(t, input, nil, command...), start(t, input, nil, command...)
-	a, b := first.end(t), second.end(t)
-	a.onceOnly(t)
-	b.onceOnly(t)
+	reader.Crash(t, input, nil, append(command, "-crash-after", "create_order")...)
+	begun := posttest.Ask[string](t, url, "select id::text from tasker.tasks")
+	first, second := reader.Start(t, input, nil, command...), reader.Start(t, input, nil, command...)
+	a, b := first.End(t), second.End(t)
+	onceOnly(t, a)
+	onceOnly(t, b)
 	if (a.Tasks[0].ID == begun) == (b.Tasks[0].ID == begun) {
 		t.Errorf("the task %s was begun; the two commands report %s and %s", begun, a.Tasks[0].ID, b.Tasks[0].ID)
 	}
@@ -83,68 +86,68 @@ func TestOfTwoEqualCommandsAfterACrashOneGoesOnAndTheOtherIsANewRun(t *testing.T
 
 func TestManyOrdersGoOnAfterACrash(t *testing.T) {
 	t.Parallel()
-	url, input := database(t), customer("many")
+	url, input := taskertest.Database(t), customer("many")
 	command := []string{"-db", url, "-json", "-input", "-", "-n", "50", "-crash-after", "create_order"}
-	crash(t, input, nil, command...)
-	o := start(t, input, nil, command...).end(t)
-	o.onceOnly(t)
+	reader.Crash(t, input, nil, command...)
+	o := reader.Start(t, input, nil, command...).End(t)
+	onceOnly(t, o)
 	if len(o.Tasks) != 50 {
 		t.Errorf("the report has %d tasks, want 50", len(o.Tasks))
 	}
-	if wrong := ask[int](t, url, "select count(*) from tasker_posts.worlds where name = 'ledger' and json_array_length(value -> 'Charges') <> 1"); wrong != 0 {
+	if wrong := posttest.Ask[int](t, url, "select count(*) from tasker_posts.worlds where name = 'ledger' and json_array_length(value -> 'Charges') <> 1"); wrong != 0 {
 		t.Errorf("%d of the worlds have not exactly one charge", wrong)
 	}
-	if worlds := ask[int](t, url, "select count(distinct root) from tasker_posts.worlds"); worlds != 50 {
+	if worlds := posttest.Ask[int](t, url, "select count(distinct root) from tasker_posts.worlds"); worlds != 50 {
 		t.Errorf("there are %d worlds for 50 orders", worlds)
 	}
 }
 
 func TestCtrlCLeavesTheOrderForTheSameCommand(t *testing.T) {
 	t.Parallel()
-	url, input := database(t), customer("leaves")
-	p := start(t, input, nil, "-db", url, "-input", "-", "-hang", "process_payment=1m")
-	p.until(t, "process_payment", "attempt 1")
+	url, input := taskertest.Database(t), customer("leaves")
+	p := reader.Start(t, input, nil, "-db", url, "-input", "-", "-hang", "process_payment=1m")
+	p.Until(t, "process_payment", "attempt 1")
 	_ = p.Process.Signal(syscall.SIGINT)
-	o := p.end(t)
-	if o.exit != 130 || !strings.HasSuffix(o.stderr, "interrupted; the same command goes on with what is left\n") {
-		t.Fatalf("exit %d\n%s%s", o.exit, o.stdout, o.stderr)
+	o := p.End(t)
+	if o.Exit != 130 || !strings.HasSuffix(o.Stderr, "interrupted; the same command goes on with what is left\n") {
+		t.Fatalf("exit %d\n%s%s", o.Exit, o.Stdout, o.Stderr)
 	}
-	o = start(t, input, nil, "-db", url, "-input", "-", "-json").end(t)
-	o.onceOnly(t)
-	if o.stderr != "" {
-		t.Errorf("there was nothing to wait for, and it says:\n%s", o.stderr)
+	o = reader.Start(t, input, nil, "-db", url, "-input", "-", "-json").End(t)
+	onceOnly(t, o)
+	if o.Stderr != "" {
+		t.Errorf("there was nothing to wait for, and it says:\n%s", o.Stderr)
 	}
-	if tasks := ask[int](t, url, "select count(*) from tasker.tasks"); tasks != 1 {
+	if tasks := posttest.Ask[int](t, url, "select count(*) from tasker.tasks"); tasks != 1 {
 		t.Errorf("there are %d tasks, want the one that was left", tasks)
 	}
 }
 
 func TestTheTimelineOfARunThatGoesOnBeginsWithWhatWasDoneBefore(t *testing.T) {
 	t.Parallel()
-	url, input := database(t), customer("reads")
+	url, input := taskertest.Database(t), customer("reads")
 	command := []string{"-db", url, "-input", "-", "-crash-after", "process_payment"}
-	crash(t, input, nil, command...)
-	o := start(t, input, nil, command...).end(t)
-	lines := strings.Split(o.stdout, "\n")
-	if o.exit != 0 || !strings.Contains(lines[0], "by a process that died; this one goes on") ||
+	reader.Crash(t, input, nil, command...)
+	o := reader.Start(t, input, nil, command...).End(t)
+	lines := strings.Split(o.Stdout, "\n")
+	if o.Exit != 0 || !strings.Contains(lines[0], "by a process that died; this one goes on") ||
 		!strings.HasSuffix(lines[1], "done already: validate_cart, process_payment") {
-		t.Errorf("exit %d\n%s", o.exit, o.stdout)
+		t.Errorf("exit %d\n%s", o.Exit, o.Stdout)
 	}
-	if strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "to see whether it lives") {
-		t.Errorf("while it waited, standard error said:\n%s", o.stderr)
+	if strings.Count(o.Stderr, "\n") != 1 || !strings.Contains(o.Stderr, "to see whether it lives") {
+		t.Errorf("while it waited, standard error said:\n%s", o.Stderr)
 	}
 }
 
 func TestAReaderThatGoesAwayDoesNotEndTheRun(t *testing.T) {
 	t.Parallel()
-	url := database(t)
-	p := start(t, "", nil, "-db", url, "-hang", "process_payment=100ms")
-	p.until(t, "submitted")
-	_ = p.output.Close()
+	url := taskertest.Database(t)
+	p := reader.Start(t, "", nil, "-db", url, "-hang", "process_payment=100ms")
+	p.Until(t, "submitted")
+	p.GoAway()
 	if err := p.Wait(); err != nil {
-		t.Fatalf("the post ended by %v\n%s", err, p.stdErr.String())
+		t.Fatalf("the post ended by %v\n%s", err, p.Said())
 	}
-	if complete := ask[int](t, url, "select count(*) from tasker.tasks where state = 'complete'"); complete != 1 {
+	if complete := posttest.Ask[int](t, url, "select count(*) from tasker.tasks where state = 'complete'"); complete != 1 {
 		t.Errorf("%d tasks are complete", complete)
 	}
 }

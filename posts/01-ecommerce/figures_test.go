@@ -244,11 +244,11 @@ func TestTheFragileCheckoutChargesTwiceWhenItIsTriedAgain(t *testing.T) {
 
 func TestTheWorkflowSurvivesWhatBreaksTheFragileCheckout(t *testing.T) {
 	t.Parallel()
-	o := checkout(t, order("tok_test_valid", "580.31", 3, 26), "-env", "test")
+	o := reader.Report(t, order("tok_test_valid", "580.31", 3, 26), "-env", "test")
 	if o.Notes.Charges != 0 {
 		t.Errorf("%d charges were made for what is not in stock", o.Notes.Charges)
 	}
-	o = checkout(t, order(tokenTimeout, "38.38", 1, 1), "-env", "test")
+	o = reader.Report(t, order(tokenTimeout, "38.38", 1, 1), "-env", "test")
 	if o.Notes.Charges != 1 || o.Notes.Orders != 1 {
 		t.Errorf("lost answers made %d charges and %d orders", o.Notes.Charges, o.Notes.Orders)
 	}

@@ -3,6 +3,7 @@ package main
 
 import (
 	"embed"
+	"io/fs"
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/post"
@@ -19,7 +20,7 @@ func main() { post.Run(thisPost) }
 var thisPost = post.Post{
 	Name:      "01-ecommerce",
 	About:     "Runs an order through the checkout of post 01 and shows every step.",
-	Templates: templates,
+	Templates: []fs.FS{templates},
 	Task:      "ecommerce/process_order",
 	Example:   example,
 	Handlers:  func(w *post.World) tasker.Handlers { return newShop(w).Handlers() },

@@ -15,25 +15,26 @@ import (
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/post"
+	"github.com/tasker-systems/tasker-go/tasker/post/posttest"
 	"github.com/tasker-systems/tasker-go/tasker/taskertest"
 )
 
 func TestTheReportOnPostgresIsThatOfMemory(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := taskertest.Database(t)
 	same := func(name, input string, args ...string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			args = append([]string{"-env", "test"}, args...)
-			inMemory, onPostgres := checkout(t, input, args...), checkout(t, input, append(args, "-db", url)...)
-			if inMemory.exit != onPostgres.exit {
-				t.Errorf("exit %d in memory, %d on PostgreSQL", inMemory.exit, onPostgres.exit)
+			inMemory, onPostgres := reader.Report(t, input, args...), reader.Report(t, input, append(args, "-db", url)...)
+			if inMemory.Exit != onPostgres.Exit {
+				t.Errorf("exit %d in memory, %d on PostgreSQL", inMemory.Exit, onPostgres.Exit)
 			}
-			if diff := cmp.Diff(masked(inMemory.stdout), masked(onPostgres.stdout)); diff != "" {
+			if diff := cmp.Diff(masked(inMemory.Stdout), masked(onPostgres.Stdout)); diff != "" {
 				t.Errorf("the reports differ (- in memory, + on PostgreSQL):\n%s", diff)
 			}
-			if onPostgres.took > 2*time.Second {
-				t.Errorf("it took %v on PostgreSQL, want under 2s", onPostgres.took)
+			if onPostgres.Took > 2*time.Second {
+				t.Errorf("it took %v on PostgreSQL, want under 2s", onPostgres.Took)
 			}
 		})
 	}
@@ -71,9 +72,9 @@ func masked(report string) string {
 
 func TestManyOrdersOnPostgresEachHaveAWorldOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	o := checkout(t, order("tok_test_valid", "3253.91", 1, 100), "-n", "50", "-db", database(t))
-	if o.exit != 0 || len(o.Tasks) != 50 {
-		t.Fatalf("exit %d, %d tasks\n%s", o.exit, len(o.Tasks), o.stderr)
+	o := reader.Report(t, order("tok_test_valid", "3253.91", 1, 100), "-n", "50", "-db", taskertest.Database(t))
+	if o.Exit != 0 || len(o.Tasks) != 50 {
+		t.Fatalf("exit %d, %d tasks\n%s", o.Exit, len(o.Tasks), o.Stderr)
 	}
 	if o.Notes.Stock["1"] != 0 || o.Notes.Charges != 1 {
 		t.Errorf("the first world is left with %+v", o.Notes)
@@ -87,35 +88,35 @@ func TestADatabaseThatCannotBeReachedIsOneLineAndExitThree(t *testing.T) {
 		"postgresql://shop:geheim@localhost:1/shop?connect_timeout=1",
 		"postgres:///shop?host=/nowhere&password=geheim",
 	} {
-		o := run(t, "", "-db", url)
-		if o.exit != 3 || o.stdout != "" || strings.Count(o.stderr, "\n") != 1 || strings.Contains(o.stderr, "geheim") {
-			t.Errorf("exit %d, stdout %q, stderr %q", o.exit, o.stdout, o.stderr)
+		o := reader.Run(t, "", "-db", url)
+		if o.Exit != 3 || o.Stdout != "" || strings.Count(o.Stderr, "\n") != 1 || strings.Contains(o.Stderr, "geheim") {
+			t.Errorf("exit %d, stdout %q, stderr %q", o.Exit, o.Stdout, o.Stderr)
 		}
 	}
 }
 
 func TestADatabaseThatIsNotThereIsExitThreeToo(t *testing.T) {
 	t.Parallel()
-	url := strings.Replace(database(t), "/t_", "/no_", 1)
-	o := run(t, "", "-db", url)
-	if o.exit != 3 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "does not exist") {
-		t.Errorf("exit %d, stderr %q", o.exit, o.stderr)
+	url := strings.Replace(taskertest.Database(t), "/t_", "/no_", 1)
+	o := reader.Run(t, "", "-db", url)
+	if o.Exit != 3 || strings.Count(o.Stderr, "\n") != 1 || !strings.Contains(o.Stderr, "does not exist") {
+		t.Errorf("exit %d, stderr %q", o.Exit, o.Stderr)
 	}
 }
 
 func TestDatabaseURLIsTheDefault(t *testing.T) {
 	t.Parallel()
-	url := database(t)
+	url := taskertest.Database(t)
 	for _, args := range [][]string{{}, {"-db", "postgres"}, {"-db", "memory"}} {
-		if o := start(t, "", []string{"DATABASE_URL=" + url}, args...).end(t); o.exit != 0 || o.stderr != "" {
-			t.Fatalf("%q: exit %d\n%s", args, o.exit, o.stderr)
+		if o := reader.Start(t, "", []string{"DATABASE_URL=" + url}, args...).End(t); o.Exit != 0 || o.Stderr != "" {
+			t.Fatalf("%q: exit %d\n%s", args, o.Exit, o.Stderr)
 		}
 	}
-	if tasks := ask[int](t, url, "select count(*) from tasker.tasks"); tasks != 2 {
+	if tasks := posttest.Ask[int](t, url, "select count(*) from tasker.tasks"); tasks != 2 {
 		t.Errorf("%d of the runs were on DATABASE_URL, want the two without -db memory", tasks)
 	}
-	if o := start(t, "", []string{"DATABASE_URL=mysql://shop:secret@localhost/shop"}).end(t); o.exit != 2 || strings.Count(o.stderr, "\n") != 1 || strings.Contains(o.stderr, "secret") {
-		t.Errorf("exit %d, stderr %q", o.exit, o.stderr)
+	if o := reader.Start(t, "", []string{"DATABASE_URL=mysql://shop:secret@localhost/shop"}).End(t); o.Exit != 2 || strings.Count(o.Stderr, "\n") != 1 || strings.Contains(o.Stderr, "secret") {
+		t.Errorf("exit %d, stderr %q", o.Exit, o.Stderr)
 	}
 }
 
@@ -141,26 +142,26 @@ func TestTheLocalServerEndsWithTheRunUnlessItIsKeptOrCrashes(t *testing.T) {
 	})
 	environment, input := []string{"XDG_CACHE_HOME=" + cache}, customer("at home")
 
-	crash(t, input, environment, "-db", "postgres", "-input", "-", "-crash-after", "process_payment")
+	reader.Crash(t, input, environment, "-db", "postgres", "-input", "-", "-crash-after", "process_payment")
 	if pid() == 0 {
 		t.Fatal("the server did not survive the crash")
 	}
-	o := start(t, input, environment, "-db", "postgres", "-input", "-", "-json", "-crash-after", "process_payment").end(t)
-	o.onceOnly(t)
+	o := reader.Start(t, input, environment, "-db", "postgres", "-input", "-", "-json", "-crash-after", "process_payment").End(t)
+	onceOnly(t, o)
 	if server := pid(); server != 0 {
 		t.Errorf("the run has ended and its server, process %d, has not", server)
 	}
 
-	o = start(t, input, environment, "-db", "postgres", "-input", "-", "-keep").end(t)
-	if o.exit != 0 || pid() == 0 {
-		t.Fatalf("exit %d, the kept server is process %d\n%s", o.exit, pid(), o.stderr)
+	o = reader.Start(t, input, environment, "-db", "postgres", "-input", "-", "-keep").End(t)
+	if o.Exit != 0 || pid() == 0 {
+		t.Fatalf("exit %d, the kept server is process %d\n%s", o.Exit, pid(), o.Stderr)
 	}
-	connect := regexp.MustCompile(`psql '([^']+)'`).FindStringSubmatch(o.stderr)
-	stop := regexp.MustCompile(`Stop it: (.+), or run`).FindStringSubmatch(o.stderr)
+	connect := regexp.MustCompile(`psql '([^']+)'`).FindStringSubmatch(o.Stderr)
+	stop := regexp.MustCompile(`Stop it: (.+), or run`).FindStringSubmatch(o.Stderr)
 	if connect == nil || stop == nil {
-		t.Fatalf("it does not say how to connect and how to stop it:\n%s", o.stderr)
+		t.Fatalf("it does not say how to connect and how to stop it:\n%s", o.Stderr)
 	}
-	if tasks := ask[int](t, connect[1], "select count(*) from tasker.tasks"); tasks != 2 {
+	if tasks := posttest.Ask[int](t, connect[1], "select count(*) from tasker.tasks"); tasks != 2 {
 		t.Errorf("the kept server has %d tasks, want 2", tasks)
 	}
 	if out, err := exec.Command("sh", "-c", stop[1]).CombinedOutput(); err != nil {

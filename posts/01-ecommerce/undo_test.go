@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tasker-systems/tasker-go/tasker/taskertest"
 )
 
 // afterTheCharge are the failures that come once money may have moved.
@@ -24,10 +26,10 @@ var afterTheCharge = []struct {
 
 // undone checks that an order of customer left nothing behind but a charge
 // and its refund.
-func (o outcome) undone(t *testing.T, charges int, steps []string) {
+func undone(t *testing.T, o outcome, charges int, steps []string) {
 	t.Helper()
-	if o.exit != 1 || len(o.Tasks) != 1 || o.Tasks[0].State != "error" {
-		t.Fatalf("exit %d\n%s%s", o.exit, o.stdout, o.stderr)
+	if o.Exit != 1 || len(o.Tasks) != 1 || o.Tasks[0].State != "error" {
+		t.Fatalf("exit %d\n%s%s", o.Exit, o.Stdout, o.Stderr)
 	}
 	if n := o.Notes; n.Charges != charges || n.Refunds != charges || n.Refunded != n.Charged || n.Orders != 0 || n.Mails != 0 || n.Stock["1"] != 100 || n.Stock["2"] != 50 {
 		t.Errorf("what is left behind: %+v", n)
@@ -48,8 +50,8 @@ func TestAFailureAfterTheChargeLeavesAChargeAndOneRefundAndTheStockAsItWas(t *te
 	for _, tt := range afterTheCharge {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			checkout(t, customer("fails"), append([]string{"-env", "test"}, tt.args...)...).undone(t, tt.charges, tt.undone)
-			text := run(t, customer("fails"), append([]string{"-env", "test", "-input", "-"}, tt.args...)...).stdout
+			undone(t, reader.Report(t, customer("fails"), append([]string{"-env", "test"}, tt.args...)...), tt.charges, tt.undone)
+			text := reader.Run(t, customer("fails"), append([]string{"-env", "test", "-input", "-"}, tt.args...)...).Stdout
 			if tt.charges > 0 && (!strings.Contains(text, "124.76 USD went back to the card: 1 refund") || !strings.Contains(text, "undone: ")) {
 				t.Errorf("the summary does not say that the money went back:\n%s", text)
 			}
@@ -59,19 +61,19 @@ func TestAFailureAfterTheChargeLeavesAChargeAndOneRefundAndTheStockAsItWas(t *te
 
 func TestAnUndoingThatFailsIsTriedAgainAndRefundsOnce(t *testing.T) {
 	t.Parallel()
-	o := checkout(t, customer("waits for money"), "-env", "test", "-fail", "create_order=permanent", "-fail", "undo:process_payment=3")
-	o.undone(t, 1, []string{"process_payment", "update_inventory"})
-	if undo := o.steps()["process_payment"].Compensation; undo.Attempts != 4 || !strings.Contains(string(undo.Result), "124.76") {
+	o := reader.Report(t, customer("waits for money"), "-env", "test", "-fail", "create_order=permanent", "-fail", "undo:process_payment=3")
+	undone(t, o, 1, []string{"process_payment", "update_inventory"})
+	if undo := o.Step("process_payment").Compensation; undo.Attempts != 4 || !strings.Contains(string(undo.Result), "124.76") {
 		t.Errorf("the refund took %d attempts and gave %s", undo.Attempts, undo.Result)
 	}
 }
 
 func TestAnUndoingThatFailsForGoodIsLoud(t *testing.T) {
 	t.Parallel()
-	o := run(t, customer("is stuck"), "-env", "test", "-input", "-", "-fail", "create_order=permanent", "-fail", "undo:update_inventory=permanent")
+	o := reader.Run(t, customer("is stuck"), "-env", "test", "-input", "-", "-fail", "create_order=permanent", "-fail", "undo:update_inventory=permanent")
 	for _, want := range []string{"blocked_by_failures", "update_inventory could not be undone: INJECTED_FAILURE"} {
-		if o.exit != 1 || !strings.Contains(o.stdout, want) {
-			t.Errorf("exit %d, want 1 and %q:\n%s", o.exit, want, o.stdout)
+		if o.Exit != 1 || !strings.Contains(o.Stdout, want) {
+			t.Errorf("exit %d, want 1 and %q:\n%s", o.Exit, want, o.Stdout)
 		}
 	}
 }
@@ -92,18 +94,18 @@ func TestACrashAroundAnUndoingRefundsAndReleasesOnce(t *testing.T) {
 		} {
 			t.Run(crashes.name+" "+step, func(t *testing.T) {
 				t.Parallel()
-				url, input := database(t), customer("crashes "+crashes.name)
+				url, input := taskertest.Database(t), customer("crashes "+crashes.name)
 				command := []string{"-db", url, "-input", "-", "-fail", "create_order=permanent"}
-				p := start(t, input, nil, append(command, crashes.flag)...)
+				p := reader.Start(t, input, nil, append(command, crashes.flag)...)
 				if crashes.says != nil {
-					p.until(t, crashes.says...)
+					p.Until(t, crashes.says...)
 					_ = p.Process.Kill()
 				}
-				if p.end(t); !p.killed() {
-					t.Fatalf("the post was not killed:\n%s", p.shown.String())
+				if p.End(t); !p.Killed() {
+					t.Fatalf("the post was not killed:\n%s", p.Shown())
 				}
-				o := start(t, input, nil, append(command, "-json")...).end(t)
-				o.undone(t, 1, []string{"process_payment", "update_inventory"})
+				o := reader.Start(t, input, nil, append(command, "-json")...).End(t)
+				undone(t, o, 1, []string{"process_payment", "update_inventory"})
 			})
 		}
 	}

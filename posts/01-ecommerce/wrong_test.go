@@ -49,9 +49,9 @@ func TestWhatCanGoWrong(t *testing.T) {
 	for _, tt := range whatCanGoWrong {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			o := checkout(t, tt.input, append([]string{"-env", "test"}, tt.args...)...)
-			if o.exit != tt.exit {
-				t.Errorf("exit %d, want %d\n%s", o.exit, tt.exit, o.stderr)
+			o := reader.Report(t, tt.input, append([]string{"-env", "test"}, tt.args...)...)
+			if o.Exit != tt.exit {
+				t.Errorf("exit %d, want %d\n%s", o.Exit, tt.exit, o.Stderr)
 			}
 			if len(o.Tasks) == 0 {
 				t.Fatalf("there is no task: rejected %+v", o.Rejected)
@@ -60,7 +60,7 @@ func TestWhatCanGoWrong(t *testing.T) {
 			if state == "" {
 				state = "error"
 			}
-			s := o.steps()[tt.step]
+			s := o.Step(tt.step)
 			switch {
 			case o.Tasks[0].State != state:
 				t.Errorf("the task is %s, want %s", o.Tasks[0].State, state)
@@ -75,8 +75,8 @@ func TestWhatCanGoWrong(t *testing.T) {
 			if o.Notes.Charges != tt.charges {
 				t.Errorf("the ledger shows %d charges, want %d", o.Notes.Charges, tt.charges)
 			}
-			if o.took > time.Second {
-				t.Errorf("it took %v, want under a second", o.took)
+			if o.Took > time.Second {
+				t.Errorf("it took %v, want under a second", o.Took)
 			}
 			after := false
 			for _, later := range o.Tasks[0].Steps {

@@ -24,6 +24,8 @@ type database struct {
 	store tasker.Store
 	runs  *runs // nil in memory
 	close func()
+
+	lasting string // its URL, where it is there after this command and the URL may be shown
 }
 
 // The values of -db that are not URLs.
@@ -83,6 +85,9 @@ func openDatabase(ctx context.Context, o *options, say func(string, ...any)) (*d
 			server.stop()
 			return nil, err
 		}
+		if o.keep {
+			db.lasting = server.url
+		}
 		closeStore := db.close
 		db.close = func() {
 			if o.keep {
@@ -111,7 +116,7 @@ func connect(ctx context.Context, url string) (*database, error) {
 	var r *runs
 	if err == nil {
 		if r, err = openRuns(limited, store.Pool(), lease); err == nil {
-			return &database{store: store, runs: r, close: store.Close}, nil
+			return &database{store: store, runs: r, close: store.Close, lasting: withoutSecrets(url)}, nil
 		}
 		store.Close()
 	}
@@ -119,6 +124,15 @@ func connect(ctx context.Context, url string) (*database, error) {
 		return nil, context.Cause(ctx)
 	}
 	return nil, noDatabase(fmt.Sprintf("the database at %s cannot be used: %s", placeOf(url), reasonOf(err)))
+}
+
+// withoutSecrets is a URL that may be shown, "" when it holds a password.
+func withoutSecrets(url string) string {
+	config, err := pgconn.ParseConfig(url)
+	if err != nil || config.Password != "" {
+		return ""
+	}
+	return url
 }
 
 // reasonOf says in a few words why a connection did not come about. The

@@ -27,8 +27,9 @@ type options struct {
 	n           int
 	fail        map[string]failure
 	hang        map[string]time.Duration
-	db          string // memory, postgres or a URL
-	crashAfter  string // a step; "" for none
+	db          string              // memory, postgres or a URL
+	crashAfter  string              // a step; "" for none
+	own         map[string][]string // the values of the post's own flags
 	keep        bool
 }
 
@@ -42,11 +43,14 @@ var errHelp = errors.New("help is wanted")
 
 // parse reads the command line. Its errors are one line each.
 func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
-	templates, err := template.Load(p.Templates, "templates/*.yaml")
-	if err != nil {
-		return nil, err
+	o := &options{args: args, fail: map[string]failure{}, hang: map[string]time.Duration{}, own: map[string][]string{}}
+	for _, files := range p.Templates {
+		templates, err := template.Load(files, "templates/*.yaml")
+		if err != nil {
+			return nil, err
+		}
+		o.templates = append(o.templates, templates...)
 	}
-	o := &options{args: args, templates: templates, fail: map[string]failure{}, hang: map[string]time.Duration{}}
 	flags := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	input := flags.String("input", "", "")
@@ -59,7 +63,10 @@ func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
 	flags.IntVar(&o.n, "n", 1, "")
 	flags.Func("fail", "", func(s string) error { return o.parseFail(s) })
 	flags.Func("hang", "", func(s string) error { return o.parseHang(s) })
-	err = flags.Parse(args)
+	for _, f := range p.Flags {
+		flags.Func(f.Name, "", func(s string) error { o.own[f.Name] = append(o.own[f.Name], s); return f.Check(s) })
+	}
+	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return nil, errHelp
@@ -70,7 +77,7 @@ func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
 	case o.n < 1 || o.n > maxTasks:
 		return nil, usagef("-n %d: it must be from 1 to %d", o.n, maxTasks)
 	}
-	if o.task, err = findTask(templates, *task); err != nil {
+	if o.task, err = findTask(o.templates, *task); err != nil {
 		return nil, err
 	}
 	if err := o.checkEnvironment(); err != nil {
@@ -203,10 +210,10 @@ func (p Post) help() string {
 	for _, next := range p.Next {
 		fmt.Fprintf(&b, "  %s %s\n", command, next)
 	}
-	b.WriteString(`
+	fmt.Fprintf(&b, `
 Input      -input FILE                the task's context as JSON; - is standard input
            -task NAMESPACE/NAME[@VERSION]
-                                      which template; default ` + p.Task + `
+                                      which template; default %s
            -env NAME                  the template's environment; default TASKER_ENV, else development
            -n N                       that many tasks at once, each in a world of its own
 Break it   -fail STEP=N               the first N attempts of STEP do their work, but their answer is lost
@@ -215,7 +222,7 @@ Break it   -fail STEP=N               the first N attempts of STEP do their work
            -crash-after STEP          SIGKILL once STEP is complete; the same command again goes on
                                       (needs -db postgres)
            undo:STEP                  in each of these is the undoing of STEP
-Output     -json                      print the report as one JSON document, and nothing else
+%sOutput     -json                      print the report as one JSON document, and nothing else
 Database   -db WHERE                  memory (default), postgres, or a postgres:// URL; DATABASE_URL sets it too.
                                       postgres finds one: DATABASE_URL, else the PostgreSQL installed here,
                                       else one in Docker
@@ -223,6 +230,15 @@ Database   -db WHERE                  memory (default), postgres, or a postgres:
 
 Exit codes: 0 every task complete, 1 a task ended otherwise, 2 wrong usage or rejected input,
 3 no database, 130 interrupted.
-`)
+`, p.Task, p.ownFlags())
+	return b.String()
+}
+
+// ownFlags is the help on what this post alone takes.
+func (p Post) ownFlags() string {
+	var b strings.Builder
+	for _, f := range p.Flags {
+		fmt.Fprintf(&b, "           %-26s %s\n", "-"+f.Name+" "+f.Value, f.About)
+	}
 	return b.String()
 }

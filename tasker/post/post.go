@@ -23,22 +23,42 @@ import (
 
 // Post is what one post brings to its run.
 type Post struct {
-	Name      string // of the folder: 01-ecommerce
-	About     string // one sentence for the help
-	Templates fs.FS  // *.yaml, in templates/
-	Task      string // the task that runs without -task: namespace/name
-	Example   []byte // its input without -input, a JSON object
+	Name      string  // of the folder: 01-ecommerce
+	About     string  // one sentence for the help
+	Templates []fs.FS // each has *.yaml, in templates/
+	Task      string  // the task that runs without -task: namespace/name
+	Example   []byte  // its input without -input, a JSON object
+	Flags     []Flag  // of this post alone
 
 	// Handlers makes the post's handlers upon a world.
 	Handlers func(*World) tasker.Handlers
 
+	// Configure may set limits and more middleware. It may be nil, as may all
+	// that follow.
+	Configure func(*World, *tasker.Config)
+
+	// Answer answers what a parked step of the run asks, or says that nobody
+	// does.
+	Answer func(w *World, task *tasker.Task, step string, q *tasker.Wait) (answer any, by tasker.By, ok bool)
+
 	// Notes gives the figures of one task's world for the report, and Tell
-	// puts them into words for the terminal. Both may be nil.
+	// puts them into words for the terminal.
 	Notes func(w *World, task tasker.ID) map[string]any
 	Tell  func(w *World, task tasker.ID) []string
 
+	// Services tells what the run asked of its services.
+	Services func(*World) []Service
+
 	// Next are the arguments that a reader may want to try, in this order.
 	Next []string
+}
+
+// Flag is a flag of one post: -Name=VALUE, as often as wanted. The values are
+// [World.Flag]'s.
+type Flag struct {
+	Name, Value string                   // -service, NAME=FAULT
+	About       string                   // one line for the help
+	Check       func(value string) error // says what is wrong with a value
 }
 
 // The exit codes of a run.

@@ -33,6 +33,33 @@ type Service struct {
 	Spared   int    `json:"spared"` // calls that the breaker did not let through
 }
 
+// String is the service in a line.
+func (s Service) String() string {
+	text := fmt.Sprintf("%s: %s", s.Name, Count(s.Calls, "call"))
+	if s.Failures > 0 {
+		text += fmt.Sprintf(", %d of them failed", s.Failures)
+	}
+	if s.Spared > 0 {
+		text += fmt.Sprintf(", %d more were spared", s.Spared)
+	}
+	if s.Breaker != "" {
+		text += "; its breaker is " + s.Breaker
+	}
+	return text
+}
+
+// state is the task's state that a service's looks like.
+func (s Service) state() string {
+	switch s.Breaker {
+	case "open":
+		return "error"
+	case "half-open":
+		return "waiting"
+	default:
+		return "complete"
+	}
+}
+
 func rejection(r *tasker.Rejected) *Rejection {
 	errors := r.Errors
 	if len(errors) == 0 {
@@ -64,11 +91,33 @@ func (r *run) summarize(report *Report) {
 		}
 		r.summarizeTask(paint, t)
 	}
-	next := r.next()
-	if r.goesOn(report) {
-		next = strings.Join(r.options.args, " ")
+	for _, s := range report.Services {
+		fmt.Fprintf(r.stdout, "%s %s\n", paint.mark(s.state()), s)
 	}
-	fmt.Fprintf(r.stdout, "\nNext: go run ./posts/%s %s\n", r.post.Name, next)
+	fmt.Fprintf(r.stdout, "\nNext: %s\n", r.suggestion(report))
+}
+
+// suggestion is one command to type next: what brings a task on that waits
+// for a person, or this run on, or what is worth seeing after it.
+func (r *run) suggestion(report *Report) string {
+	command := "go run ./posts/" + r.post.Name
+	if r.goesOn(report) {
+		return strings.TrimSpace(command + " " + strings.Join(r.options.args, " "))
+	}
+	if r.where == "" {
+		return command + " " + r.next()
+	}
+	for _, t := range report.Tasks {
+		if t.State == tasker.TaskBlocked {
+			return fmt.Sprintf("go run ./tools/taskerctl tasks retry -db '%s' %s", r.where, t.ID)
+		}
+		for i := range t.Steps {
+			if s := &t.Steps[i]; s.State == tasker.StepWaiting && s.Wait != nil && s.Wait.Task.IsZero() {
+				return fmt.Sprintf("go run ./tools/taskerctl approvals approve -db '%s' %s %s", r.where, t.ID, s.Name)
+			}
+		}
+	}
+	return command + " " + r.next()
 }
 
 // goesOn says that the same command would go on with this run.
@@ -92,8 +141,11 @@ func (r *run) summarizeTask(paint paint, t *tasker.Task) {
 	fmt.Fprintf(r.stdout, "%s %s/%s: %s in %s, %s, %s\n", paint.mark(t.State.String()), t.Namespace, t.Name, t.State,
 		roughly(end.Sub(t.CreatedAt)), Count(len(t.Steps), "step"), Count(attempts, "attempt"))
 	for i := range t.Steps {
-		if s := &t.Steps[i]; s.State == tasker.StepError {
+		switch s := &t.Steps[i]; {
+		case s.State == tasker.StepError:
 			fmt.Fprintf(r.stdout, "  %s: %s\n", s.Name, s.Error)
+		case s.State == tasker.StepWaiting && s.Wait != nil:
+			fmt.Fprintf(r.stdout, "  %s waits for %s\n", s.Name, s.Wait)
 		}
 		if undo := t.Steps[i].Compensation; undo != nil && undo.State == tasker.StepError {
 			fmt.Fprintf(r.stdout, "  %s could not be undone: %s\n", t.Steps[i].Name, undo.Error)
@@ -102,7 +154,7 @@ func (r *run) summarizeTask(paint paint, t *tasker.Task) {
 	if len(undone) > 0 {
 		fmt.Fprintf(r.stdout, "  undone: %s\n", strings.Join(undone, ", "))
 	}
-	if r.post.Tell != nil {
+	if r.post.Tell != nil && t.ParentID.IsZero() {
 		for _, line := range r.post.Tell(r.world, t.ID) {
 			fmt.Fprintf(r.stdout, "  %s\n", line)
 		}

@@ -25,6 +25,7 @@ type run struct {
 	stdout  io.Writer
 	stderr  io.Writer
 
+	where    string // the database's URL, where another command can use it after this one
 	life     *life
 	world    *World
 	engine   *tasker.Engine
@@ -43,6 +44,7 @@ func (r *run) execute(ctx context.Context) (report *Report, err error) {
 		return report, err
 	}
 	defer db.close()
+	r.where = db.lasting
 	if err := r.begin(ctx, db); err != nil {
 		return report, err
 	}
@@ -58,6 +60,7 @@ func (r *run) execute(ctx context.Context) (report *Report, err error) {
 func (r *run) begin(ctx context.Context, db *database) (err error) {
 	o := r.options
 	r.world = NewWorld()
+	r.world.flags = o.own
 	if db.runs == nil {
 		r.life = &life{tag: rand.Text(), began: time.Now()}
 		return nil
@@ -76,14 +79,15 @@ func (r *run) begin(ctx context.Context, db *database) (err error) {
 	return nil
 }
 
-// fate is what becomes of the run: it is over once it has been reported. One
-// that was refused leaves nothing behind, and any other is left for the same
-// command.
+// fate is what becomes of the run: it is over once all its tasks have ended
+// and been reported. One that was refused leaves nothing behind, and any other
+// is left for the same command: one that was interrupted, or that waits for a
+// person.
 func (r *run) fate(ctx context.Context, report *Report, err error) string {
 	switch {
 	case report.Rejected != nil:
 		return runUndone
-	case err == nil && (ctx.Err() == nil || report.ended()):
+	case err == nil && report.ended():
 		return runOver
 	default:
 		return runLetGo
@@ -94,13 +98,19 @@ func (r *run) fate(ctx context.Context, report *Report, err error) string {
 func (r *run) perform(ctx context.Context, store tasker.Store, report *Report) error {
 	o := r.options
 	r.timeline = newTimeline(r.stdout, o, r.life.began)
-	engine, err := tasker.New(tasker.Config{
+	r.world.tell = r.timeline.tell
+	defer r.world.end()
+	config := tasker.Config{
 		Store: store, Templates: o.templates, Handlers: r.post.Handlers(r.world),
 		Environment: o.environment, Lease: lease, Tag: r.life.tag,
 		Middleware: []tasker.Middleware{newFaults(o).middleware},
 		Observe:    r.observe,
 		Logger:     slog.New(slog.NewTextHandler(r.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	}
+	if r.post.Configure != nil {
+		r.post.Configure(r.world, &config)
+	}
+	engine, err := tasker.New(config)
 	if err != nil {
 		return err
 	}
@@ -115,8 +125,11 @@ func (r *run) perform(ctx context.Context, store tasker.Store, report *Report) e
 	}
 	r.timeline.start()
 	defer r.timeline.close()
-	if report.Tasks, err = r.work(ctx, ids); err != nil {
+	if report.Tasks, err = r.work(ctx, store, ids); err != nil {
 		return err
+	}
+	if r.post.Services != nil {
+		report.Services = r.post.Services(r.world)
 	}
 	if r.post.Notes != nil {
 		report.Notes = r.post.Notes(r.world, ids[0])
@@ -158,26 +171,20 @@ func (r *run) submit(ctx context.Context, store tasker.Store) (ids []tasker.ID, 
 // lookBack finds the tasks of a run that this process goes on with, and tells
 // what was done before.
 func (r *run) lookBack(ctx context.Context, store tasker.Store) (ids []tasker.ID, err error) {
-	const page = 1000
-	done := 0
-	for more, before := true, (tasker.ID{}); more; {
-		rows, err := store.Rows(ctx, tasker.Filter{Tag: r.life.tag, Limit: page, Before: before})
-		if err != nil {
-			return nil, err
-		}
-		for i := range rows {
-			before = rows[i].ID
-			if !rows[i].Parent.IsZero() {
-				continue // a sub-task
-			}
-			ids = append(ids, rows[i].ID)
-			if rows[i].State.Final() {
-				done++
-			}
-		}
-		more = len(rows) == page
+	rows, err := r.rows(ctx, store)
+	if err != nil {
+		return nil, err
 	}
-	slices.Reverse(ids) // the newest came first
+	done := 0
+	for i := range rows {
+		if !rows[i].Parent.IsZero() {
+			continue // a sub-task
+		}
+		ids = append(ids, rows[i].ID)
+		if rows[i].State.Final() {
+			done++
+		}
+	}
 	if r.crashed, err = r.hasCrashed(ctx, ids); err != nil {
 		return nil, err
 	}
@@ -211,62 +218,6 @@ func (r *run) hasCrashed(ctx context.Context, ids []tasker.ID) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// work runs the tasks until each has ended or come to rest, or until ctx
-// ends.
-func (r *run) work(ctx context.Context, ids []tasker.ID) ([]*tasker.Task, error) {
-	if err := r.engine.Start(ctx); err != nil {
-		return nil, err
-	}
-	tasks := make([]*tasker.Task, len(ids))
-	var failure error
-	for i := range ids {
-		if tasks[i], failure = r.wait(ctx, ids[i]); failure != nil {
-			break
-		}
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
-	defer cancel()
-	failure = errors.Join(failure, r.engine.Stop(stop))
-	if failure != nil {
-		return nil, failure
-	}
-	for i := range ids {
-		if tasks[i] != nil {
-			continue
-		}
-		var err error
-		if tasks[i], err = r.engine.Task(context.WithoutCancel(ctx), ids[i]); err != nil {
-			return nil, err
-		}
-	}
-	return tasks, nil
-}
-
-// outage is how long the database may be away while a run waits for it.
-const outage = 30 * time.Second
-
-// wait gives a task once it rests; nil when ctx ends before. The engine lives
-// through an outage of the database, so waiting does too.
-func (r *run) wait(ctx context.Context, id tasker.ID) (*tasker.Task, error) {
-	for away := time.Now(); ; {
-		asked := time.Now()
-		task, err := r.engine.Wait(ctx, id)
-		switch {
-		case ctx.Err() != nil:
-			return task, nil
-		case err == nil, errors.Is(err, tasker.ErrNotFound):
-			return task, err
-		}
-		if time.Since(asked) > 2*callLimit {
-			away = time.Now() // it answered in between
-		}
-		if time.Since(away) > outage {
-			return nil, noDatabase(fmt.Sprintf("the database has been away for %s: %s", outage, oneLine(err)))
-		}
-		time.Sleep(watchEvery)
-	}
 }
 
 // observe is told of each record that this process has stored.

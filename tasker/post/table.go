@@ -2,6 +2,7 @@ package post
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,13 +13,20 @@ import (
 // table is the live timeline: a line a step, with a bar in which work is
 // full and waiting is light, drawn again over itself.
 type table struct {
-	steps []*tableRow
-	by    map[string]*tableRow
+	parts []*tablePart // the task, then its sub-tasks
+	said  []string     // by the post
+	known []*template.Template
 	width int
 	paint paint
 	began time.Time
-	title string
 	lines int // drawn so far
+}
+
+// tablePart is one task of the table.
+type tablePart struct {
+	task  tasker.ID // zero before its first record
+	title string
+	steps []*tableRow
 }
 
 type tableRow struct {
@@ -33,14 +41,42 @@ type span struct {
 	work     bool
 }
 
-func newTable(t *template.Template, width int, p paint, began time.Time) *table {
-	b := &table{by: map[string]*tableRow{}, width: width, paint: p, began: began, title: t.String()}
+func newTable(t *template.Template, known []*template.Template, width int, p paint, began time.Time) *table {
+	return &table{parts: []*tablePart{newPart(t)}, known: known, width: width, paint: p, began: began}
+}
+
+func newPart(t *template.Template) *tablePart {
+	part := &tablePart{title: t.String()}
 	for i := range t.Steps {
-		row := &tableRow{name: t.Steps[i].Name, state: "pending"}
-		b.steps = append(b.steps, row)
-		b.by[row.name] = row
+		part.steps = append(part.steps, &tableRow{name: t.Steps[i].Name, state: "pending"})
 	}
-	return b
+	return part
+}
+
+// row finds the line of a task's step, or makes the lines of a sub-task; nil
+// for what is about the task itself.
+func (b *table) row(of *tasker.Row, step string) *tableRow {
+	i := slices.IndexFunc(b.parts, func(p *tablePart) bool { return p.task == of.ID })
+	if i < 0 && of.Parent.IsZero() {
+		i = 0
+		b.parts[0].task = of.ID
+	}
+	if i < 0 {
+		t := slices.IndexFunc(b.known, func(t *template.Template) bool {
+			return t.Namespace == of.Namespace && t.Name == of.Name && t.Version == of.Version
+		})
+		if t < 0 {
+			return nil
+		}
+		i = len(b.parts)
+		b.parts = append(b.parts, newPart(b.known[t]))
+		b.parts[i].task = of.ID
+	}
+	steps := b.parts[i].steps
+	if at := slices.IndexFunc(steps, func(r *tableRow) bool { return r.name == step }); at >= 0 {
+		return steps[at]
+	}
+	return nil
 }
 
 // lookBack puts the rows on what another process has done: what is not told
@@ -48,17 +84,22 @@ func newTable(t *template.Template, width int, p paint, began time.Time) *table 
 func (b *table) lookBack(task *tasker.Task) {
 	for i := range task.Steps {
 		s := &task.Steps[i]
-		b.steps[i].state = s.State.String()
+		row := b.parts[0].steps[i]
+		row.state = s.State.String()
 		if s.State == tasker.StepComplete || s.State == tasker.StepError {
-			b.steps[i].note = "before"
+			row.note = "before"
 		}
 	}
 }
 
 func (b *table) take(e *entry) {
+	if e.text != "" {
+		said := []rune(fmt.Sprintf("%s  %s", e.subject, e.text))
+		b.said = append(b.said, string(said[:min(len(said), b.width)])) // a line that wraps would count as two
+	}
 	for i := range e.record.Events {
 		event := &e.record.Events[i]
-		row := b.by[event.Step]
+		row := b.row(&e.row, event.Step)
 		if row == nil {
 			continue
 		}
@@ -102,18 +143,26 @@ func (b *table) draw(now time.Time, last bool) string {
 		end = b.lastEvent(now)
 	}
 	total := max(end.Sub(b.began), time.Millisecond)
-	bar := max(10, min(40, b.width-50))
-	lines := []string{fmt.Sprintf("%s  %s", b.title, roughly(total))}
-	for _, row := range b.steps {
-		line := fmt.Sprintf("%s %-20s %s %9s", b.paint.mark(row.state), row.name, row.bar(b.began, end, total, bar), row.worked(end))
-		if row.attempts > 1 {
-			line += fmt.Sprintf("  attempt %d", row.attempts)
+	bar := max(10, min(40, b.width-b.longest()-30))
+	var lines []string
+	for i, part := range b.parts {
+		title := part.title
+		if i == 0 {
+			title += "  " + roughly(total)
 		}
-		if row.note != "" {
-			line += "  " + row.note
+		lines = append(lines, title)
+		for _, row := range part.steps {
+			line := fmt.Sprintf("%s %-*s %s %9s", b.paint.mark(row.state), b.longest(), row.name, row.bar(b.began, end, total, bar), row.worked(end))
+			if row.attempts > 1 {
+				line += fmt.Sprintf("  attempt %d", row.attempts)
+			}
+			if row.note != "" {
+				line += "  " + row.note
+			}
+			lines = append(lines, line)
 		}
-		lines = append(lines, line)
 	}
+	lines = append(lines, b.said...)
 	for _, line := range lines {
 		out.WriteString("\x1b[2K" + line + "\n")
 	}
@@ -123,17 +172,30 @@ func (b *table) draw(now time.Time, last bool) string {
 
 func (b *table) lastEvent(now time.Time) time.Time {
 	var end time.Time
-	for _, row := range b.steps {
-		for _, s := range row.spans {
-			if s.to.IsZero() {
-				return now
-			}
-			if s.to.After(end) {
-				end = s.to
+	for _, part := range b.parts {
+		for _, row := range part.steps {
+			for _, s := range row.spans {
+				if s.to.IsZero() {
+					return now
+				}
+				if s.to.After(end) {
+					end = s.to
+				}
 			}
 		}
 	}
 	return end
+}
+
+// longest is how wide the names of steps are.
+func (b *table) longest() int {
+	wide := 20
+	for _, part := range b.parts {
+		for _, row := range part.steps {
+			wide = max(wide, len(row.name))
+		}
+	}
+	return wide
 }
 
 // bar draws a row's spans to scale. A span without an end goes on to now.

@@ -26,15 +26,18 @@ type timeline struct {
 
 	mu     sync.Mutex
 	events []entry // not yet shown
+	over   bool
 	signal chan struct{}
 	closed chan struct{}
 	once   sync.Once
 	table  *table // nil for lines
 }
 
+// entry is a record that was stored, or something that the post says.
 type entry struct {
-	row    tasker.Row
-	record tasker.Record
+	row           tasker.Row
+	record        tasker.Record
+	subject, text string
 }
 
 func newTimeline(out io.Writer, o *options, began time.Time) *timeline {
@@ -50,7 +53,7 @@ func newTimeline(out io.Writer, o *options, began time.Time) *timeline {
 		if err != nil || width <= 0 {
 			width = 80
 		}
-		t.table = newTable(o.task, width, t.paint, began)
+		t.table = newTable(o.task, o.templates, width, t.paint, began)
 	}
 	return t
 }
@@ -60,12 +63,21 @@ func (t *timeline) start() { go t.show() }
 
 // observe takes a record without delay: it is called on the engine's loop.
 func (t *timeline) observe(row tasker.Row, record tasker.Record) {
-	if t.silent {
+	t.add(entry{row: row, record: record})
+}
+
+// tell takes what the post says. What comes after the end is not shown.
+func (t *timeline) tell(subject, text string) {
+	t.add(entry{record: tasker.Record{At: time.Now().Add(t.skew)}, subject: subject, text: text})
+}
+
+func (t *timeline) add(e entry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.silent || t.over {
 		return
 	}
-	t.mu.Lock()
-	t.events = append(t.events, entry{row, record})
-	t.mu.Unlock()
+	t.events = append(t.events, e)
 	select {
 	case t.signal <- struct{}{}:
 	default:
@@ -74,7 +86,12 @@ func (t *timeline) observe(row tasker.Row, record tasker.Record) {
 
 // close shows the rest.
 func (t *timeline) close() {
-	t.once.Do(func() { close(t.signal) })
+	t.once.Do(func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.over = true
+		close(t.signal)
+	})
 	<-t.closed
 }
 
@@ -87,7 +104,7 @@ func (t *timeline) lookBack(l *life, task *tasker.Task, done, of int) {
 	}
 	end := "a process that died"
 	if l.gaveUp {
-		end = "a process that was interrupted"
+		end = "a process that left it unfinished"
 	}
 	began := fmt.Sprintf("begun %s ago by %s; this one goes on", roughly(l.ago), end)
 	if task == nil {
@@ -152,23 +169,30 @@ func (t *timeline) take(e *entry) {
 		t.table.take(e)
 		return
 	}
+	if e.text != "" {
+		t.line(&e.row, e.record.At, e.subject, e.text, warn)
+	}
 	for i := range e.record.Events {
-		t.line(&e.row, &e.record.Events[i], e.record.At)
+		if subject, text, tone := describe(&e.row, &e.record.Events[i]); text != "" {
+			t.line(&e.row, e.record.At, subject, text, tone)
+		}
 	}
 }
 
-// line writes one event.
-func (t *timeline) line(row *tasker.Row, e *tasker.Event, at time.Time) {
-	subject, text, tone := describe(row, e)
-	if text == "" {
-		return
-	}
+// line writes one thing that happened. Those of a sub-task are set in.
+func (t *timeline) line(row *tasker.Row, at time.Time, subject, text string, tone tone) {
 	prefix := ""
 	if t.many {
-		if _, known := t.order[row.ID]; !known {
-			t.order[row.ID] = len(t.order) + 1
+		prefix = strings.Repeat(" ", len("#1   "))
+		if !row.ID.IsZero() {
+			if _, known := t.order[row.ID]; !known {
+				t.order[row.ID] = len(t.order) + 1
+			}
+			prefix = fmt.Sprintf("#%-4d", t.order[row.ID])
 		}
-		prefix = fmt.Sprintf("#%-4d", t.order[row.ID])
+	}
+	if !row.Parent.IsZero() {
+		subject = "  " + subject
 	}
 	fmt.Fprintf(t.out, "%s%9s  %-22s %s\n", prefix, fmt.Sprintf("%.1fms", float64(at.Sub(t.began).Microseconds())/1000), subject, t.paint.color(tone, text))
 }
@@ -177,8 +201,11 @@ func (t *timeline) line(row *tasker.Row, e *tasker.Event, at time.Time) {
 // good that is.
 func describe(row *tasker.Row, e *tasker.Event) (subject, text string, tone tone) {
 	subject = faultName(e.Step, e.Undo)
-	if e.Step == "" {
+	switch {
+	case e.Step == "" && row.Parent.IsZero():
 		subject = row.Name
+	case e.Step == "":
+		subject = row.Namespace + "/" + row.Name
 	}
 	switch e.Kind {
 	case tasker.Submitted:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/tasker-systems/tasker-go/tasker"
@@ -18,13 +19,64 @@ import (
 // PostgreSQL it is stored whenever it changes, as JSON, and a run that goes on
 // with a dead one finds its world.
 type World struct {
-	mu   sync.Mutex
-	kept map[string]any
-	disk *disk // nil in memory
+	mu     sync.Mutex
+	kept   map[string]any
+	shared map[string]any
+	atEnd  []func()
+	disk   *disk // nil in memory
+	flags  map[string][]string
+	tell   func(subject, text string)
 }
 
 // NewWorld makes an empty world in memory.
-func NewWorld() *World { return &World{kept: map[string]any{}} }
+func NewWorld() *World {
+	return &World{kept: map[string]any{}, shared: map[string]any{}, tell: func(string, string) {}}
+}
+
+// Flag gives the values of one of the post's own flags, as the command line
+// has them.
+func (w *World) Flag(name string) []string { return w.flags[name] }
+
+// Say puts a line into the timeline: a service opens its breaker.
+func (w *World) Say(subject, format string, args ...any) {
+	w.tell(subject, fmt.Sprintf(format, args...))
+}
+
+// AtEnd has f called when the process is done with the run, the last first.
+func (w *World) AtEnd(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.atEnd = append(w.atEnd, f)
+}
+
+func (w *World) end() {
+	w.mu.Lock()
+	all := w.atEnd
+	w.atEnd = nil
+	w.mu.Unlock()
+	for _, f := range slices.Backward(all) {
+		f()
+	}
+}
+
+// Share makes a thing that all tasks of the process share and that nothing
+// keeps: a server, a breaker. It is made once for each name.
+func Share[T any](w *World, name string, fresh func() T) T {
+	w.mu.Lock()
+	known, ok := w.shared[name].(T)
+	w.mu.Unlock()
+	if ok {
+		return known
+	}
+	made := fresh() // which may share and keep things itself
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if known, ok := w.shared[name].(T); ok {
+		return known
+	}
+	w.shared[name] = made
+	return made
+}
 
 // Kept is one thing that a world remembers: a ledger, a stock.
 type Kept[T any] struct {
@@ -69,6 +121,12 @@ func (k *Kept[T]) Do(ctx context.Context, f func(*T) error) error {
 	if a := tasker.Current(ctx); a != nil {
 		root = a.RootID
 	}
+	return k.DoIn(ctx, root, f)
+}
+
+// DoIn is Do in the world of a task that the caller names: a server does not
+// run in its caller's context.
+func (k *Kept[T]) DoIn(ctx context.Context, root tasker.ID, f func(*T) error) error {
 	c, err := k.of(root)
 	if err != nil {
 		return err

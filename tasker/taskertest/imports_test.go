@@ -31,7 +31,7 @@ func TestOnlyTestsAndTestPackagesImportTestLibraries(t *testing.T) {
 		}
 		for _, spec := range f.Imports {
 			name, _ := strconv.Unquote(spec.Path.Value)
-			for _, library := range []string{"testing", "github.com/ory/dockertest/v3", "github.com/tasker-systems/tasker-go/tasker/taskertest"} {
+			for _, library := range []string{"testing", "github.com/ory/dockertest/v3", "github.com/tasker-systems/tasker-go/tasker/taskertest", "github.com/tasker-systems/tasker-go/tasker/post/posttest"} {
 				if name == library {
 					t.Errorf("%s imports %s", path, name)
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -119,6 +120,33 @@ func Schema(t testing.TB) string {
 		}
 	})
 	return name
+}
+
+// Database makes a database that is the test's own, and gives its URL. It is
+// dropped when the test ends.
+func Database(t testing.TB) string {
+	t.Helper()
+	server, name := PostgresURL(t), schemaName(t.Name())
+	do := func(statement string) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		c, err := pgx.Connect(ctx, server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close(ctx)
+		if _, err := c.Exec(ctx, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("create database " + name)
+	t.Cleanup(func() { do("drop database " + name + " with (force)") })
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
 }
 
 func drop(ctx context.Context, url, schema string) error {
