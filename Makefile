@@ -18,9 +18,11 @@ lint: ## vet and staticcheck
 format: ## gofmt everything
 	gofmt -w .
 
-docs: ## make docs/states.md and docs/operators.md again
+docs: ## make again what is made: the pages in docs, the lists of posts, the blocks in all texts
 	UPDATE=1 go test ./tasker -run 'TestTheStatesDocument' -count=1
 	UPDATE=1 go test ./tasker/taskertest -run 'TestWhatAnOperatorMayDo' -count=1
+	UPDATE=1 go test ./posts -count=1
+	go run ./tools/mdcheck -fix -run
 
 bench: ## measure the engine on the memory store
 	go test ./tasker -run '^$$' -bench . -benchtime 20x
