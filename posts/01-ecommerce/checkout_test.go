@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tasker-systems/tasker-go/tasker/taskertest"
 )
 
 // order makes an order's context. The cart is product and quantity pairs.
@@ -124,6 +126,23 @@ func TestATimeoutAfterTheChargeIsHealedByTheKey(t *testing.T) {
 	}
 	if o.Notes.Charges != 1 || o.Notes.GatewayCalls != 3 || o.Notes.Charged != "38.38" {
 		t.Errorf("the gateway saw %d calls and made %d charges of %s in all", o.Notes.GatewayCalls, o.Notes.Charges, o.Notes.Charged)
+	}
+}
+
+func TestACustomerWhoClicksTwiceHasOneOrder(t *testing.T) {
+	t.Parallel()
+	for store, where := range map[string][]string{"memory": nil, "postgres": {"-db", taskertest.Database(t)}} {
+		t.Run(store, func(t *testing.T) {
+			t.Parallel()
+			args := append(where, "-env", "test", "-n", "2")
+			once := reader.Report(t, order(tokenTimeout, "38.38", 1, 1), append(args, "-key", "cart-4711")...)
+			if n := once.Notes; len(once.Tasks) != 1 || n.Charges != 1 || n.GatewayCalls != 3 || n.Orders != 1 {
+				t.Errorf("with a key there are %d tasks, %d charges by %d calls and %d orders", len(once.Tasks), n.Charges, n.GatewayCalls, n.Orders)
+			}
+			if twice := reader.Report(t, order(tokenTimeout, "38.38", 1, 1), args...); len(twice.Tasks) != 2 {
+				t.Errorf("without a key there are %d tasks, and two clicks are two orders", len(twice.Tasks))
+			}
+		})
 	}
 }
 

@@ -55,6 +55,18 @@ func TestACrashInTheMiddleOfAStepLosesTheAttemptAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestACrashBetweenTheChargeAndItsRecordIsHealedByTheKey(t *testing.T) {
+	t.Parallel()
+	url, input := taskertest.Database(t), customer("was charged and nobody knows")
+	command := []string{"-db", url, "-input", "-", "-crash-in", "process_payment"}
+	reader.Crash(t, input, nil, command...)
+	o := reader.Start(t, input, nil, append(command, "-json")...).End(t)
+	onceOnly(t, o)
+	if s := o.Step("process_payment"); s.Attempts != 1 || s.Lost != 1 || o.Notes.GatewayCalls != 2 {
+		t.Errorf("process_payment shows %d attempts and %d lost ones, and the gateway %d calls; want 1, 1 and 2", s.Attempts, s.Lost, o.Notes.GatewayCalls)
+	}
+}
+
 func TestACrashAfterALostAnswerDoesNotChargeAgain(t *testing.T) {
 	t.Parallel()
 	url, input := taskertest.Database(t), customer("hears nothing")

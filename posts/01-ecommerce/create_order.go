@@ -49,15 +49,19 @@ func (s *Shop) CreateOrder(ctx context.Context, in orderInput) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
+	noteOrder(ctx, order, in.Cart.ItemCount)
+	return order, nil
+}
+
+func noteOrder(ctx context.Context, order Order, items int) {
 	tasker.Annotate(ctx, "operation", "create_order")
-	tasker.Annotate(ctx, "execution_hints", orderHints{order.OrderID, order.OrderNumber, in.Cart.ItemCount, order.TotalAmount, order.CreatedAt})
+	tasker.Annotate(ctx, "execution_hints", orderHints{order.OrderID, order.OrderNumber, items, order.TotalAmount, order.CreatedAt})
 	tasker.Annotate(ctx, "http_headers", map[string]string{
 		"X-Order-Service": "OrderManagement",
 		"X-Order-ID":      strconv.FormatInt(order.OrderID, 10),
 		"X-Order-Number":  order.OrderNumber,
 		"X-Order-Status":  order.Status,
 	})
-	return order, nil
 }
 
 type orderHints struct {

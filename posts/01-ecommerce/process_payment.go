@@ -44,16 +44,11 @@ func (s *Shop) ChargeCard(ctx context.Context, in chargeInput) (Payment, error) 
 	if err != nil {
 		return Payment{}, gatewayVerdict(err)
 	}
-	tasker.Annotate(ctx, "operation", "process_payment")
-	tasker.Annotate(ctx, "execution_hints", paymentHints{"simulated", charge.Amount, feesOf(charge.Amount), 150})
-	tasker.Annotate(ctx, "http_headers", map[string]string{
-		"X-Payment-Gateway": "SimulatedPaymentService",
-		"X-Payment-ID":      charge.PaymentID,
-		"X-Transaction-ID":  charge.TransactionID,
-	})
+	noteCharge(ctx, charge)
 	return Payment{
-		PaymentID: charge.PaymentID, AmountCharged: charge.Amount, Currency: "USD", Method: in.Payment.Method,
-		TransactionID: charge.TransactionID, ProcessedAt: charge.At, Status: "completed",
+		PaymentID: charge.PaymentID, AmountCharged: charge.Amount, Currency: "USD",
+		Method: in.Payment.Method, TransactionID: charge.TransactionID,
+		ProcessedAt: charge.At, Status: "completed",
 	}, nil
 }
 
@@ -110,6 +105,17 @@ func gatewayVerdict(err error) error {
 	default:
 		return tasker.Retryable(v.code, "%w", err).After(v.retryAfter).With("payment_status", answer.Status)
 	}
+}
+
+// noteCharge puts beside the result what whoever looks into a charge asks for.
+func noteCharge(ctx context.Context, charge Charge) {
+	tasker.Annotate(ctx, "operation", "process_payment")
+	tasker.Annotate(ctx, "execution_hints", paymentHints{"simulated", charge.Amount, feesOf(charge.Amount), 150})
+	tasker.Annotate(ctx, "http_headers", map[string]string{
+		"X-Payment-Gateway": "SimulatedPaymentService",
+		"X-Payment-ID":      charge.PaymentID,
+		"X-Transaction-ID":  charge.TransactionID,
+	})
 }
 
 type paymentHints struct {

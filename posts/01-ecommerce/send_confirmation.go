@@ -49,14 +49,18 @@ func (s *Shop) SendConfirmation(ctx context.Context, in confirmInput) (Confirmat
 	if err != nil {
 		return Confirmation{}, mailVerdict(err)
 	}
+	noteMail(ctx, mail)
+	return Confirmation{EmailSent: true, Recipient: to, EmailType: "order_confirmation", SentAt: mail.SentAt, MessageID: mail.MessageID}, nil
+}
+
+func noteMail(ctx context.Context, mail Mail) {
 	tasker.Annotate(ctx, "operation", "send_confirmation_email")
-	tasker.Annotate(ctx, "execution_hints", mailHints{to, "order_confirmation", "sent", mail.SentAt})
+	tasker.Annotate(ctx, "execution_hints", mailHints{mail.To, "order_confirmation", "sent", mail.SentAt})
 	tasker.Annotate(ctx, "http_headers", map[string]string{
 		"X-Email-Service": "SimulatedEmailService",
 		"X-Message-ID":    mail.MessageID,
-		"X-Recipient":     to,
+		"X-Recipient":     mail.To,
 	})
-	return Confirmation{EmailSent: true, Recipient: to, EmailType: "order_confirmation", SentAt: mail.SentAt, MessageID: mail.MessageID}, nil
 }
 
 // mailVerdict decides whether another attempt could help.

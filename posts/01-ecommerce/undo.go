@@ -9,7 +9,8 @@ import (
 
 // What undoes a step asks by the step's key, and not by its result: where an
 // answer was lost there is no result, and the money may have moved all the
-// same.
+// same. [tasker.Key] is here the key of the step that is undone. The last
+// parameter is that step's result, nil where there is none.
 
 type noInput struct{}
 

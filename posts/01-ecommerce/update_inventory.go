@@ -62,6 +62,11 @@ func (s *Shop) ReserveStock(ctx context.Context, in reserveInput) (Inventory, er
 		return Inventory{}, stockVerdict(err)
 	}
 	inventory := inventoryOf(reservation)
+	noteInventory(ctx, inventory)
+	return inventory, nil
+}
+
+func noteInventory(ctx context.Context, inventory Inventory) {
 	tasker.Annotate(ctx, "operation", "update_inventory")
 	tasker.Annotate(ctx, "execution_hints", inventoryHints{len(inventory.Products), inventory.TotalReserved, inventory.UpdatedAt})
 	tasker.Annotate(ctx, "http_headers", map[string]string{
@@ -69,7 +74,6 @@ func (s *Shop) ReserveStock(ctx context.Context, in reserveInput) (Inventory, er
 		"X-Reservation-Count": strconv.Itoa(len(inventory.Products)),
 		"X-Total-Quantity":    strconv.FormatInt(inventory.TotalReserved, 10),
 	})
-	return inventory, nil
 }
 
 type inventoryHints struct {

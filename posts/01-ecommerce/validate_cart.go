@@ -51,10 +51,14 @@ func (s *Shop) ValidateCart(ctx context.Context, in cartInput) (Cart, error) {
 	}
 	cart := price(in.Items)
 	cart.ValidatedAt = time.Now().UTC()
+	noteCart(ctx, cart)
+	return cart, nil
+}
+
+func noteCart(ctx context.Context, cart Cart) {
 	tasker.Annotate(ctx, "operation", "validate_cart")
 	tasker.Annotate(ctx, "execution_hints", cartHints{cart.ItemCount, cart.Total, 0.08, cart.Shipping})
 	tasker.Annotate(ctx, "input_refs", []string{"context.cart_items"})
-	return cart, nil
 }
 
 type cartHints struct {

@@ -52,8 +52,8 @@ func (o *options) checkDB() error {
 		o.db = inMemory
 	}
 	switch {
-	case o.db == inMemory && o.crashAfter != "":
-		return usagef("-crash-after %s: memory does not outlive the crash, so there would be nothing to go on with; it needs -db postgres", o.crashAfter)
+	case o.db == inMemory && o.crashAfter+o.crashIn != "":
+		return usagef("-crash-after, -crash-in: memory does not outlive the crash, so there would be nothing to go on with; they need -db postgres")
 	case o.db == inMemory && o.keep:
 		return usagef("-keep: there is no local server to keep with -db memory")
 	case o.db == inMemory, o.db == onPostgres:

@@ -14,9 +14,13 @@ type faults struct {
 	mu   sync.Mutex
 	fail map[string]failure
 	hang map[string]time.Duration
+
+	worked func(step string) // is called when a handler has done its work
 }
 
-func newFaults(o *options) *faults { return &faults{fail: o.fail, hang: o.hang} }
+func newFaults(o *options, worked func(step string)) *faults {
+	return &faults{fail: o.fail, hang: o.hang, worked: worked}
+}
 
 // The codes of faults that a flag asked for.
 const (
@@ -39,6 +43,7 @@ func (f *faults) middleware(next tasker.Runner) tasker.Runner {
 			return nil, tasker.Permanent(codeInjected, "%s fails for good, as -fail asks", step)
 		}
 		result, err := next(ctx)
+		f.worked(step)
 		if lost {
 			return nil, tasker.Retryable(codeAnswerLost, "the answer of %s was lost, as -fail asks", step)
 		}

@@ -28,7 +28,9 @@ type options struct {
 	fail        map[string]failure
 	hang        map[string]time.Duration
 	db          string              // memory, postgres or a URL
-	crashAfter  string              // a step; "" for none
+	key         string              // of every request; "" for none
+	crashIn     string              // a step; "" for none
+	crashAfter  string              // likewise
 	own         map[string][]string // the values of the post's own flags
 	keep        bool
 }
@@ -58,6 +60,8 @@ func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
 	flags.StringVar(&o.db, "db", "", "")
 	flags.BoolVar(&o.keep, "keep", false, "")
 	flags.Func("crash-after", "", func(s string) error { o.crashAfter = s; return o.checkStep(s) })
+	flags.Func("crash-in", "", func(s string) error { o.crashIn = s; return o.checkStep(s) })
+	flags.StringVar(&o.key, "key", "", "")
 	flags.BoolVar(&o.json, "json", false, "")
 	flags.StringVar(&o.environment, "env", os.Getenv("TASKER_ENV"), "")
 	flags.IntVar(&o.n, "n", 1, "")
@@ -74,6 +78,8 @@ func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
 		return nil, usagef("%v; -h lists the flags", err)
 	case flags.NArg() > 0:
 		return nil, usagef("%q is not a flag; flags come first and begin with -", flags.Arg(0))
+	case len(o.key) > maxKey:
+		return nil, usagef("-key: it has %d bytes, and %d are the limit", len(o.key), maxKey)
 	case o.n < 1 || o.n > maxTasks:
 		return nil, usagef("-n %d: it must be from 1 to %d", o.n, maxTasks)
 	}
@@ -92,6 +98,13 @@ func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
 
 // maxTasks bounds -n to what a report can hold.
 const maxTasks = 10_000
+
+// maxKey leaves room for the run's tag before the key.
+const maxKey = 200
+
+// oneTask says that there will be no more than one, however often it is
+// submitted.
+func (o *options) oneTask() bool { return o.n == 1 || o.key != "" }
 
 // findTask finds the template of -task NAMESPACE/NAME[@VERSION], the newest
 // when no version is given.
@@ -216,11 +229,12 @@ Input      -input FILE                the task's context as JSON; - is standard 
                                       which template; default %s
            -env NAME                  the template's environment; default TASKER_ENV, else development
            -n N                       that many tasks at once, each in a world of its own
+           -key KEY                   the idempotency key of each request: with -n 2, a customer who clicks twice
 Break it   -fail STEP=N               the first N attempts of STEP do their work, but their answer is lost
            -fail STEP=permanent       STEP fails for good
            -hang STEP=DURATION        the first attempt of STEP takes that long
-           -crash-after STEP          SIGKILL once STEP is complete; the same command again goes on
-                                      (needs -db postgres)
+           -crash-in STEP             SIGKILL when STEP has done its work and nobody knows yet (needs -db postgres)
+           -crash-after STEP          SIGKILL once STEP is complete (likewise); the same command again goes on
            undo:STEP                  in each of these is the undoing of STEP
 %sOutput     -json                      print the report as one JSON document, and nothing else
 Database   -db WHERE                  memory (default), postgres, or a postgres:// URL; DATABASE_URL sets it too.

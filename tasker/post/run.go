@@ -66,7 +66,7 @@ func (r *run) begin(ctx context.Context, db *database) (err error) {
 		return nil
 	}
 	environment := cmp.Or(o.environment, "development")
-	same := command{r.post.Name, o.task.String(), o.task.Hash(), environment, hashOf(o.input), o.n}
+	same := command{r.post.Name, o.task.String(), o.task.Hash(), environment, hashOf(o.input) + o.key, o.n}
 	if r.life, err = db.runs.begin(ctx, same, rand.Text(), r.say); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (r *run) perform(ctx context.Context, store tasker.Store, report *Report) e
 	config := tasker.Config{
 		Store: store, Templates: o.templates, Handlers: r.post.Handlers(r.world),
 		Environment: o.environment, Lease: lease, Tag: r.life.tag,
-		Middleware: []tasker.Middleware{newFaults(o).middleware},
+		Middleware: []tasker.Middleware{newFaults(o, r.crashIn).middleware},
 		Observe:    r.observe,
 		Logger:     slog.New(slog.NewTextHandler(r.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
@@ -160,10 +160,18 @@ func (r *run) submit(ctx context.Context, store tasker.Store) (ids []tasker.ID, 
 			Namespace: o.task.Namespace, Name: o.task.Name, Version: o.task.Version,
 			Context: o.input, Tag: r.life.tag,
 		}
+		if o.key != "" {
+			requests[i].IdempotencyKey = r.life.tag + "/" + o.key // the world is this run's, and so is the key
+		}
 	}
 	submissions, err := r.engine.SubmitAll(ctx, requests)
 	for _, s := range submissions {
-		ids = append(ids, s.ID)
+		if s.Existing {
+			r.timeline.tell(o.task.Name, "submitted again with the same key: it is the same task")
+		}
+		if !slices.Contains(ids[max(0, len(ids)-1):], s.ID) {
+			ids = append(ids, s.ID)
+		}
 	}
 	return ids, err
 }
@@ -198,11 +206,11 @@ func (r *run) lookBack(ctx context.Context, store tasker.Store) (ids []tasker.ID
 	return ids, nil
 }
 
-// hasCrashed says whether the step of -crash-after was completed before: then
-// the run has had its crash, and with many tasks would otherwise have one for
-// each of them.
+// hasCrashed says whether the step of -crash-after was completed before, or
+// that of -crash-in begun: then the run has had its crash, and with many tasks
+// would otherwise have one for each of them.
 func (r *run) hasCrashed(ctx context.Context, ids []tasker.ID) (bool, error) {
-	if r.options.crashAfter == "" {
+	if r.options.crashAfter == "" && r.options.crashIn == "" {
 		return false, nil
 	}
 	for _, id := range ids {
@@ -211,8 +219,7 @@ func (r *run) hasCrashed(ctx context.Context, ids []tasker.ID) (bool, error) {
 			return false, err
 		}
 		if slices.ContainsFunc(task.Steps, func(s tasker.TaskStep) bool {
-			undone := s.Compensation != nil && s.Compensation.State == tasker.StepComplete
-			return s.Name == r.options.crashAfter && s.State == tasker.StepComplete || faultName(s.Name, true) == r.options.crashAfter && undone
+			return r.hasCrashedAt(faultName(s.Name, false), &s.Progress) || s.Compensation != nil && r.hasCrashedAt(faultName(s.Name, true), s.Compensation)
 		}) {
 			return true, nil
 		}
@@ -220,21 +227,32 @@ func (r *run) hasCrashed(ctx context.Context, ids []tasker.ID) (bool, error) {
 	return false, nil
 }
 
+func (r *run) hasCrashedAt(name string, p *tasker.Progress) bool {
+	return name == r.options.crashAfter && p.State == tasker.StepComplete || name == r.options.crashIn && p.State != tasker.StepPending
+}
+
 // observe is told of each record that this process has stored.
 func (r *run) observe(row tasker.Row, record tasker.Record) {
 	r.timeline.observe(row, record)
 	for i := range record.Events {
 		if e := &record.Events[i]; e.Kind == tasker.Completed && faultName(e.Step, e.Undo) == r.options.crashAfter && !r.crashed {
-			r.crash(r.options.crashAfter)
+			r.crash("%s is complete, and this process kills itself, as -crash-after asks; the same command goes on", r.options.crashAfter)
 		}
+	}
+}
+
+// crashIn is told that the handler of a step has returned.
+func (r *run) crashIn(step string) {
+	if step == r.options.crashIn && !r.crashed {
+		r.crash("%s has done its work and nothing of that is recorded, and this process kills itself, as -crash-in asks; the same command goes on", step)
 	}
 }
 
 // crash shows what has happened so far, then kills this process: nothing is
 // cleaned up, as when the power fails.
-func (r *run) crash(step string) {
+func (r *run) crash(why, step string) {
 	r.timeline.close()
-	r.say("%s is complete, and this process kills itself, as -crash-after asks; the same command goes on", step)
+	r.say(why, step)
 	kill()
 }
 

@@ -18,7 +18,8 @@ import (
 type timeline struct {
 	out    io.Writer
 	paint  paint
-	began  time.Time     // by the store's clock, as all times of records
+	began  time.Time     // by the store's clock, as all times of records; set by the first record of a new run
+	fresh  bool          // nothing was recorded before this process
 	skew   time.Duration // the store's clock less ours
 	silent bool
 	many   bool
@@ -42,13 +43,13 @@ type entry struct {
 
 func newTimeline(out io.Writer, o *options, began time.Time) *timeline {
 	t := &timeline{
-		out: out, began: began, skew: time.Until(began), silent: o.json, many: o.n > 1, order: map[tasker.ID]int{},
+		out: out, began: began, fresh: true, skew: time.Until(began), silent: o.json, many: !o.oneTask(), order: map[tasker.ID]int{},
 		signal: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	file, ok := out.(*os.File)
 	terminal := ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
 	t.paint = paint(terminal && os.Getenv("NO_COLOR") == "")
-	if terminal && o.n == 1 {
+	if terminal && o.oneTask() {
 		width, _, err := term.GetSize(int(file.Fd()))
 		if err != nil || width <= 0 {
 			width = 80
@@ -99,6 +100,9 @@ func (t *timeline) close() {
 // that process did is not told line by line. task is nil when there are many.
 // It comes before start.
 func (t *timeline) lookBack(l *life, task *tasker.Task, done, of int) {
+	if of > 0 {
+		t.fresh = false
+	}
 	if t.silent || of == 0 {
 		return
 	}
@@ -165,7 +169,11 @@ func (t *timeline) show() {
 }
 
 func (t *timeline) take(e *entry) {
+	if t.fresh && len(e.record.Events) > 0 {
+		t.fresh, t.began = false, e.record.At
+	}
 	if t.table != nil {
+		t.table.began = t.began
 		t.table.take(e)
 		return
 	}
