@@ -212,8 +212,9 @@ func (l *life) live() {
 				return
 			}
 			beat, cancel := context.WithTimeout(ctx, every)
-			// One that is missed is made good by the next.
-			_, _ = pool.Exec(beat, "update tasker_posts.runs set beat_at = clock_timestamp() where tag = $1::text", l.tag)
+			// One that is missed is made good by the next. One that was given
+			// up may still arrive, also after the run was let go.
+			_, _ = pool.Exec(beat, "update tasker_posts.runs set beat_at = clock_timestamp() where tag = $1::text and beat_at is not null", l.tag)
 			cancel()
 		}
 	}()
