@@ -20,6 +20,7 @@ type Attempt struct {
 	Undo                     bool   // it undoes the step
 	CorrelationID            string
 	Tag                      string
+	Trace                    string // W3C traceparent that the task was submitted with; "" for none
 
 	engine         *Engine                    // nil in a test
 	answers        map[string]json.RawMessage // to the step's questions
@@ -31,7 +32,8 @@ type Attempt struct {
 
 	mu       sync.Mutex
 	metadata map[string]json.RawMessage
-	parked   bool // the handler was told to wait
+	parked   bool   // the handler was told to wait
+	trace    string // of this attempt
 }
 
 type attemptKey struct{}
@@ -115,3 +117,31 @@ func (a *Attempt) Result(step string) (result json.RawMessage, ok bool) {
 // Initialization gives the handler's initialization from the template. It
 // must not be changed.
 func (a *Attempt) Initialization() map[string]any { return a.initialization }
+
+// SetTrace has the W3C traceparent of the attempt recorded with its outcome,
+// for those who look for what this step follows from, in whatever process.
+func (a *Attempt) SetTrace(traceparent string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.trace = traceparent
+}
+
+func (a *Attempt) traceOf() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.trace
+}
+
+// Causes are the W3C traceparents of the attempts that completed the steps
+// which this one depends on directly, as far as they have any.
+func (a *Attempt) Causes() (traces []string) {
+	if a.task == nil {
+		return nil
+	}
+	for _, parent := range a.task.template.Graph().Parents[a.index] {
+		if trace := a.task.Steps[parent].Trace; trace != "" {
+			traces = append(traces, trace)
+		}
+	}
+	return traces
+}

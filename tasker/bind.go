@@ -20,6 +20,8 @@ type plan struct {
 	submit   *binding // nil when the template has no task handler
 	steps    []*binding
 	undo     []*binding // by step; nil for those that leave nothing to undo
+
+	publishes bool // a step declares domain events
 }
 
 // binding is a handler that knows where its input comes from.
@@ -70,7 +72,7 @@ func newPlan(t *template.Template, handlers Handlers) (*plan, template.Problems)
 			p.undo[i] = b.bind("step "+step.Name+", compensate", undoRef(step), undoHandler, i)
 		}
 		if len(step.Events) > 0 {
-			b.say("step "+step.Name, "publishes_events is not supported yet")
+			p.publishes = true
 		}
 	}
 	if t.OnFailure == template.Compensate && !slices.ContainsFunc(t.Steps, func(s template.Step) bool { return s.Compensate != nil }) {

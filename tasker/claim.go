@@ -149,6 +149,8 @@ func (w *worker) loaded(h *held, log *Log, err error) {
 		return
 	case log.Row.State.Final():
 		if stored && f.append.Change == FinishRow {
+			h.seq = f.append.After + 1
+			w.recorded(h, f, log.Records[f.append.After].At)
 			w.ended(h)
 		}
 		w.forget(h, ErrCancelled)
@@ -165,7 +167,7 @@ func (w *worker) loaded(h *held, log *Log, err error) {
 	}
 	if stored {
 		h.seq = f.append.After + 1
-		w.observe(h, f.append.Record, log.Records[f.append.After].At)
+		w.recorded(h, f, log.Records[f.append.After].At)
 	}
 	w.rebuild(h, task, log, f, stored)
 }

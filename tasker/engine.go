@@ -65,6 +65,15 @@ type Config struct {
 	// quick.
 	Observe func(Row, Record)
 
+	// ObserveEvents is told what becomes of domain events. It is called from
+	// many goroutines, also from the engine's own loop, and must be quick.
+	ObserveEvents func(EventNotice)
+
+	// TraceSubmit begins the trace of a task that is about to be submitted:
+	// its answer is the W3C traceparent that the task keeps, and what to call
+	// once the task is stored, or could not be.
+	TraceSubmit func(ctx context.Context, namespace, task string) (trace string, done func(ID, error))
+
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 
@@ -85,6 +94,8 @@ type Engine struct {
 	store   Store
 	log     *slog.Logger
 	waiters waiters
+
+	subscribers subscribers
 
 	opening sync.Mutex // guards opened
 	opened  bool       // the store has the engine's templates

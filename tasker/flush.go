@@ -74,7 +74,13 @@ func (w *worker) appendFor(h *held) (Append, bool) {
 	case len(h.pending) == 0:
 		return a, false
 	}
-	h.flight = &flight{append: a, starting: h.starting}
+	f := &flight{append: a, starting: h.starting}
+	if h.plan.publishes {
+		f.events = w.engine.publish(h.task, &h.row, a.Record.Events)
+		f.append.Events = durable(f.events)
+		a.Events = f.append.Events
+	}
+	h.flight = f
 	h.pending, h.starting = nil, nil
 	return a, true
 }
@@ -150,7 +156,7 @@ func (w *worker) stored(h *held, at time.Time, released bool) {
 	h.flight = nil
 	if len(f.append.Record.Events) > 0 {
 		h.seq++
-		w.observe(h, f.append.Record, at)
+		w.recorded(h, f, at)
 	}
 	if !h.owned {
 		h.owned, h.since = true, w.now
@@ -240,17 +246,11 @@ func (w *worker) forget(h *held, cause error) {
 	h.refuseOffers()
 }
 
-func (w *worker) observe(h *held, r Record, at time.Time) {
-	if w.config.Observe == nil {
-		return
-	}
-	r.Seq, r.At = h.seq, at
-	defer func() {
-		if p := recover(); p != nil {
-			w.engine.log.Error("tasker: the observer panicked", "task", h.row.ID, "panic", p)
-		}
-	}()
-	w.config.Observe(h.row, r)
+// recorded tells of a record that is stored at the task's last position, and
+// of the domain events that follow from it.
+func (w *worker) recorded(h *held, f *flight, at time.Time) {
+	w.engine.observed(&h.row, f.append.Record, h.seq, at)
+	w.engine.published(f.events, at)
 }
 
 // ended tells those who wait for it, and the task handler, that a task has

@@ -39,6 +39,7 @@ type flight struct {
 	append   Append
 	starting []*run
 	transact *run // the run in whose transaction it is stored; nil for a flush
+	events   []publication
 }
 
 // transacts says whether the flight belongs to a transaction of step i.
@@ -164,7 +165,7 @@ func (w *worker) choose(h *held, i int) {
 		TaskID: h.row.ID, RootID: h.row.Root, ParentID: h.row.Parent,
 		Namespace: h.row.Namespace, Name: h.row.Name, Version: h.row.Version,
 		Step: step.Name, Number: start.Attempt, Max: progress.MaxAttempts, Undo: start.Undo,
-		CorrelationID: h.row.CorrelationID, Tag: h.row.Tag,
+		CorrelationID: h.row.CorrelationID, Tag: h.row.Tag, Trace: h.task.Trace,
 		engine: w.engine, answers: progress.answers,
 		initialization: step.Handler.Initialization,
 		whole:          h.task.Context, parts: h.parts, task: h.task, index: i,
@@ -238,13 +239,13 @@ func (w *worker) recordOutcome(h *held, o *outcome) {
 		w.record(h, e)
 	case o.err == nil:
 		e := o.run.event(Completed)
-		e.Result, e.Metadata = o.result, o.metadata
+		e.Result, e.Metadata, e.Trace = o.result, o.metadata, o.run.about.traceOf()
 		w.record(h, e)
 	case w.cutOff && o.run.ctx != nil && !o.run.endedAt.IsZero() && o.err.Kind == KindRetryable:
 		w.lose(h, step) // we ended it ourselves; what it did is not known
 	default:
 		e := h.task.failure(step, o.err, w.chance)
-		e.Metadata = o.metadata
+		e.Metadata, e.Trace = o.metadata, o.run.about.traceOf()
 		w.record(h, e)
 	}
 }

@@ -279,6 +279,8 @@ func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide fu
 		}
 		a := Append{Task: id, After: t.seq, Record: Record{ID: record, Events: events}, Poke: true, WakeIn: -1}
 		a.Change, a.State = SteerRow, t.State
+		published := e.publish(t, &log.Row, events)
+		a.Events = durable(published)
 		if t.State.Final() {
 			a.Change = FinishRow
 		} else if n := t.next(log.Now); len(n.start) > 0 || n.event != nil || t.isUnderWay() || len(t.awaited()) > 0 {
@@ -293,7 +295,8 @@ func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide fu
 		case err != nil:
 			unclear = err
 		case answers[0].Stored:
-			e.told(&log.Row, a.Record, t.seq+1, answers[0].At)
+			e.observed(&log.Row, a.Record, t.seq+1, answers[0].At)
+			e.published(published, answers[0].At)
 			return t, nil
 		}
 	}
@@ -339,10 +342,12 @@ func (t *Task) steered(now time.Time, by By, decide func(*Task) ([]Event, error)
 
 func (t *Task) waits(step string) *Wait { return t.Steps[t.template.Graph().Index[step]].Wait }
 
-// told tells the observer what an operator has stored.
-func (e *Engine) told(row *Row, r Record, seq int64, at time.Time) {
-	if e.config.Observe != nil {
-		r.Seq, r.At = seq, at
-		e.config.Observe(*row, r)
+// observed tells the observer of a record that was stored.
+func (e *Engine) observed(row *Row, r Record, seq int64, at time.Time) {
+	if e.config.Observe == nil {
+		return
 	}
+	r.Seq, r.At = seq, at
+	defer e.survive("the observer")
+	e.config.Observe(*row, r)
 }

@@ -73,6 +73,7 @@ type Event struct {
 	TaskState TaskState       `json:"task_state,omitempty"`
 	Undo      bool            `json:"undo,omitempty"` // it is the step's undoing that this happens to
 	Wait      *Wait           `json:"wait,omitempty"`
+	Trace     string          `json:"trace,omitempty"` // W3C traceparent: of the task where it is submitted, else of the attempt
 	Actor     string          `json:"actor,omitempty"`
 	Reason    string          `json:"reason,omitempty"`
 }

@@ -66,6 +66,7 @@ func (e *Event) appendJSON(b []byte) []byte {
 		raw, _ := e.Wait.MarshalJSON() // its prompt was encoded before
 		b = appendRaw(b, "wait", raw)
 	}
+	b = appendText(b, "trace", e.Trace)
 	b = appendText(b, "actor", e.Actor)
 	b = appendText(b, "reason", e.Reason)
 	return append(b, '}')

@@ -63,6 +63,19 @@ type Store interface {
 	// a shorter term gives it up, and may be submitted again.
 	Purge(ctx context.Context, terms Retention, limit int) (int, error)
 
+	// TakeEvents reads on for a consumer of durable domain events, from the
+	// one that follows the last that it has acknowledged: at most limit of
+	// them, in an order that never changes and in which those of a task are as
+	// they were recorded. Who is new begins with the oldest that is kept.
+	// Whoever takes holds the consumer for a time, in which nobody else takes
+	// for it: ErrEventsHeld.
+	TakeEvents(ctx context.Context, hold EventsHold, limit int) ([]DomainEvent, error)
+
+	// AckEvents notes that a consumer is done with everything up to a position,
+	// and goes on holding it. ErrEventsHeld when somebody else holds it now;
+	// then nothing is noted.
+	AckEvents(ctx context.Context, hold EventsHold, position int64) error
+
 	// Rows lists tasks, newest first.
 	Rows(ctx context.Context, f Filter) ([]Row, error)
 
@@ -91,6 +104,7 @@ var (
 	ErrNoTemplate = errors.New("the task's template was not saved")
 	ErrWorkerDead = errors.New("the worker's lease has run out")
 	ErrPurged     = errors.New("the task ended long ago, and its log was deleted")
+	ErrEventsHeld = errors.New("somebody else takes the events of this consumer")
 )
 
 // Row is what a store knows of a task besides its log. State is exact for a
@@ -165,6 +179,10 @@ type Append struct {
 	// Children are new tasks that are stored if the record is. Those whose
 	// identity is taken are passed over.
 	Children []NewTask
+
+	// Events are durable domain events that are stored if the record is, in
+	// this order. The store sets FiredAt and Position.
+	Events []DomainEvent
 }
 
 // Appended answers an [Append].
@@ -203,7 +221,16 @@ type Beat struct {
 	Templates []TemplateKey
 }
 
-// Retention says how long tasks stay after their end; zero for ever.
+// EventsHold says who takes domain events for a consumer, and for how long
+// nobody else shall.
+type EventsHold struct {
+	Consumer string
+	By       ID
+	For      time.Duration
+}
+
+// Retention says how long tasks stay after their end; zero for ever. A task
+// stays as long as a consumer that the store knows has not read its events.
 type Retention struct {
 	Tasks time.Duration // rows and logs
 	Keys  time.Duration // idempotency keys
@@ -245,7 +272,8 @@ type HintKind uint8
 
 // The hints of a store.
 const (
-	HintWork HintKind = iota // a task wants work
-	HintPoke                 // the row of an owned task was poked
-	HintEnd                  // a task came to rest or ended
+	HintWork   HintKind = iota // a task wants work
+	HintPoke                   // the row of an owned task was poked
+	HintEnd                    // a task came to rest or ended
+	HintEvents                 // durable domain events were stored
 )

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/tasker-systems/tasker-go/tasker/payload"
@@ -25,6 +26,7 @@ type Request struct {
 	Tag             string // of the run that the task belongs to
 
 	parent, root ID // of a sub-task
+	trace        string
 }
 
 // Submission is what became of a [Request].
@@ -65,6 +67,27 @@ func (e *Engine) Submit(ctx context.Context, r Request) (Submission, error) {
 // SubmitAll stores many tasks in one call. When one request is at fault,
 // nothing is stored.
 func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]Submission, error) {
+	if e.config.TraceSubmit == nil {
+		return e.submitAll(ctx, requests)
+	}
+	requests = slices.Clone(requests)
+	done := make([]func(ID, error), len(requests))
+	for i := range requests {
+		r := &requests[i]
+		r.trace, done[i] = e.config.TraceSubmit(ctx, r.Namespace, r.Name)
+	}
+	submissions, err := e.submitAll(ctx, requests)
+	for i := range done {
+		var id ID
+		if err == nil {
+			id = submissions[i].ID
+		}
+		done[i](id, err)
+	}
+	return submissions, err
+}
+
+func (e *Engine) submitAll(ctx context.Context, requests []Request) ([]Submission, error) {
 	if err := e.open(ctx); err != nil {
 		return nil, err
 	}
@@ -90,10 +113,8 @@ func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]Submissio
 		if submissions[i].Existing && rows[i].InputHash != wanted.InputHash {
 			return nil, &Rejected{Code: CodeKeyMismatch, Message: fmt.Sprintf("the idempotency key %q stands for task %s, which has other input", requests[i].IdempotencyKey, rows[i].ID)}
 		}
-		if observe := e.config.Observe; observe != nil && !submissions[i].Existing {
-			record := tasks[i].Record
-			record.Seq, record.At = 1, rows[i].CreatedAt
-			observe(rows[i], record)
+		if !submissions[i].Existing {
+			e.observed(&rows[i], tasks[i].Record, 1, rows[i].CreatedAt)
 		}
 	}
 	return submissions, nil
@@ -160,7 +181,7 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (NewTask, error) {
 			return NewTask{}, err
 		}
 	}
-	record := Record{ID: e.newID(), Events: []Event{{Kind: Submitted, Context: input}}}
+	record := Record{ID: e.newID(), Events: []Event{{Kind: Submitted, Context: input, Trace: r.trace}}}
 	return NewTask{Row: row, Record: record}, nil
 }
 

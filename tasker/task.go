@@ -26,6 +26,7 @@ type Task struct {
 	CreatedAt     time.Time       `json:"created_at"`
 	FinishedAt    time.Time       `json:"finished_at,omitzero"`
 	Warnings      []string        `json:"warnings,omitempty"` // optional steps that failed
+	Trace         string          `json:"-"`                  // W3C traceparent that it was submitted with; "" for none
 	Error         *Error          `json:"error,omitempty"`    // what no step is to blame for: TASK_DEADLINE
 	Steps         []TaskStep      `json:"steps"`              // in template order
 
@@ -71,6 +72,7 @@ type Progress struct {
 	Wait         *Wait           `json:"wait,omitempty"`  // what it waits for, in waiting
 	StartedAt    time.Time       `json:"started_at,omitzero"`
 	FinishedAt   time.Time       `json:"finished_at,omitzero"`
+	Trace        string          `json:"-"` // W3C traceparent of the attempt that succeeded or failed last; "" for none
 	RetryAt      time.Time       `json:"-"` // when the next attempt is due, in waiting_for_retry
 	ExpiresAt    time.Time       `json:"-"` // when its wait is over, in waiting; zero for never
 
@@ -140,7 +142,7 @@ func (t *Task) fold(e *Event, at time.Time) error {
 	}
 	switch e.Kind {
 	case Submitted:
-		t.Context, t.CreatedAt, t.since, t.bytes = e.Context, at, at, len(e.Context)
+		t.Context, t.CreatedAt, t.since, t.bytes, t.Trace = e.Context, at, at, len(e.Context), e.Trace
 	case Claimed:
 		t.claimed = true
 	case Expired:
@@ -239,6 +241,9 @@ func (t *Task) foldStep(e *Event, at time.Time) error {
 // fold takes in what an event says besides the state, and tells how many
 // bytes of payload it brought.
 func (p *Progress) fold(e *Event, at time.Time) (bytes int) {
+	if e.Trace != "" {
+		p.Trace = e.Trace
+	}
 	switch e.Kind {
 	case Completed, CompletedByHand:
 		p.Result, p.Metadata, p.Error = e.Result, e.Metadata, nil

@@ -77,7 +77,7 @@ func (w *worker) offered(of offer) {
 		h.offers = append(h.offers, of)
 	default:
 		e := r.event(Completed)
-		e.Result, e.Metadata = o.result, o.metadata
+		e.Result, e.Metadata, e.Trace = o.result, o.metadata, r.about.traceOf()
 		w.record(h, e)
 		if h.stale {
 			of.reply <- nil

@@ -112,6 +112,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 	e.worker = nil
 	e.mu.Unlock()
 	if w == nil {
+		e.subscribers.stop(e.config.Grace)
 		return nil
 	}
 	w.do(func() { w.wind() })
@@ -128,6 +129,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 			<-w.done
 		}
 	}
+	e.subscribers.stop(e.config.Grace)
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.config.Grace)
 	defer cancel()
 	return errors.Join(w.complaint(), e.store.Leave(leave, w.id))

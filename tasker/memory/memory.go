@@ -27,7 +27,8 @@ type Store struct {
 	workers    map[tasker.ID]*worker   // those whose death nobody has declared
 	graves     map[tasker.ID]time.Time // the dead, and when they are forgotten
 	awaiting   map[*entry]bool         // released tasks that await others
-	turn       int                     // rotates the namespaces
+	events     events
+	turn       int // rotates the namespaces
 	listeners  map[int]func(tasker.Hint)
 	listenerID int
 }
@@ -54,6 +55,7 @@ func New() *Store {
 		workers:    map[tasker.ID]*worker{},
 		graves:     map[tasker.ID]time.Time{},
 		awaiting:   map[*entry]bool{},
+		events:     events{consumers: map[string]*consumer{}},
 		listeners:  map[int]func(tasker.Hint){},
 	}
 }
@@ -199,6 +201,10 @@ func (s *Store) append(e *entry, a *tasker.Append, now time.Time, hints []tasker
 		e.row.Poke++ // when it wants work is for the append to say
 	case a.Poke:
 		hints = append(hints, s.poke(e, now))
+	}
+	if len(a.Events) > 0 {
+		s.events.publish(a.Events, now)
+		hints = append(hints, tasker.Hint{Kind: tasker.HintEvents})
 	}
 	for i := range a.Children {
 		s.submit(&a.Children[i], now)
@@ -461,12 +467,15 @@ func (s *Store) Purge(ctx context.Context, terms tasker.Retention, limit int) (i
 	}
 	slices.SortFunc(due, func(a, b *entry) int { return a.row.FinishedAt.Compare(b.row.FinishedAt) })
 	due = due[:min(limit, len(due))]
+	gone := map[tasker.ID]bool{}
+	defer func() { s.events.forget(gone) }()
 	for _, e := range due {
 		if s.mayForget(e, terms.Keys, now) {
 			delete(s.identities, e.identity())
 		}
 		if s.mayPurge(e, terms.Tasks, now) {
 			e.log = nil
+			gone[e.row.ID] = true
 		}
 		if e.log == nil && !s.holdsIdentity(e) {
 			delete(s.tasks, e.row.ID)
@@ -475,11 +484,11 @@ func (s *Store) Purge(ctx context.Context, terms tasker.Retention, limit int) (i
 	return len(due), nil
 }
 
-// mayPurge says that a task has a log, ended a term ago, and has no parent
-// that goes on.
+// mayPurge says that a task has a log, ended a term ago, and has neither a
+// parent that goes on nor an event that somebody is still to read.
 func (s *Store) mayPurge(e *entry, term time.Duration, now time.Time) bool {
 	parent := s.tasks[e.row.Parent]
-	return e.log != nil && isOver(e, term, now) && (parent == nil || parent.row.State.Final())
+	return e.log != nil && isOver(e, term, now) && (parent == nil || parent.row.State.Final()) && !s.events.unread(e.row.ID)
 }
 
 // mayForget says that a task holds an identity, and ended a term ago.

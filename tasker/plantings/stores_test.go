@@ -205,7 +205,7 @@ var inPostgres = []planting{
 		onPostgres("share/a place under a limit is free again after an end, a rest and a death"),
 	}, {
 		"postgres: a child is deleted while its parent goes on",
-		[]change{{statements + "purge.sql", "true)\n     order by", "true) is not null\n     order by"}, {statements + "purge.sql", "true) as without_log", "true) is not null as without_log"}},
+		[]change{{statements + "purge.sql", "t.parent), true)\n       and", "t.parent), true) is not null\n       and"}, {statements + "purge.sql", "t.parent), true)\n               and", "t.parent), true) is not null\n               and"}},
 		onPostgres("retain/a child stays while its parent goes on"),
 	},
 }

@@ -181,8 +181,8 @@ func Count(n int, what string) string {
 // roughly rounds a duration to what a reader cares for.
 func roughly(d time.Duration) string {
 	switch {
-	case d < time.Millisecond:
-		return "under 1ms"
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1fms", float64(d.Microseconds())/1000)
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()
 	default:

@@ -64,7 +64,7 @@ type database interface {
 // append stores appends, and their children if there are any: then db must be
 // a transaction.
 func (s *Store) append(ctx context.Context, db database, appends []tasker.Append) ([]tasker.Appended, []tasker.Hint, error) {
-	if len(appends) == 1 && appends[0].Change == tasker.KeepRow && !appends[0].Poke && len(appends[0].Record.Events) > 0 && len(appends[0].Children) == 0 {
+	if len(appends) == 1 && appends[0].Change == tasker.KeepRow && !appends[0].Poke && len(appends[0].Record.Events) > 0 && len(appends[0].Children) == 0 && len(appends[0].Events) == 0 {
 		answer, err := s.appendOne(ctx, db, &appends[0])
 		return []tasker.Appended{answer}, nil, err
 	}
@@ -89,6 +89,10 @@ func (s *Store) appendAll(ctx context.Context, db database, appends []tasker.App
 	order := inOrder(appends)
 	r := recordsOf(appends, order)
 	ends, changes := changesOf(appends, order)
+	published, err := eventsOf(appends, order)
+	if err != nil {
+		return nil, nil, err
+	}
 	batch := &pgx.Batch{}
 	limits := limitsOf(appends, order)
 	if limits != nil {
@@ -104,10 +108,12 @@ func (s *Store) appendAll(ctx context.Context, db database, appends []tasker.App
 	if c := changes; len(c.from) > 0 {
 		batch.Queue(s.sql["change_rows"], c.tasks.array(), c.afters, c.ids.array(), c.writers.array(), c.changes, c.states, c.wakeIns, c.ifPokes, c.pokes, c.awaits)
 	}
+	if p := published; len(p.names) > 0 {
+		batch.Queue(s.sql["publish"], p.tasks.array(), p.afters, p.ids.array(), p.ns, p.names, p.json)
+	}
 	reply := db.SendBatch(ctx, batch)
 	defer reply.Close()
 	answers := make([]tasker.Appended, len(appends))
-	var err error
 	for range 2 * min(1, len(limits)) { // the namespaces are known, and locked
 		if _, err = reply.Exec(); err != nil {
 			return nil, nil, err
@@ -120,6 +126,10 @@ func (s *Store) appendAll(ctx context.Context, db database, appends []tasker.App
 	}
 	if err == nil && len(changes.from) > 0 {
 		hints, err = readChanged(reply, appends, changes.from, answers, hints)
+	}
+	if err == nil && len(published.names) > 0 {
+		_, err = reply.Exec()
+		hints = append(hints, tasker.Hint{Kind: tasker.HintEvents})
 	}
 	if err != nil {
 		return nil, nil, err

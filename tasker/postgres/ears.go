@@ -24,7 +24,7 @@ type ears struct {
 	listeners map[int]func(tasker.Hint)
 	nextID    int
 	listening context.CancelFunc // of the LISTEN, which is there as long as anybody listens
-	untold    [3]bool            // kinds of hints that other processes have not heard
+	untold    [len(kinds)]bool   // kinds of hints that other processes have not heard
 	telling   bool
 	closed    bool
 
@@ -119,7 +119,7 @@ func (e *ears) tell(hints ...tasker.Hint) {
 }
 
 // kinds are the hints as a notification spells them.
-var kinds = [...]string{tasker.HintWork: "work", tasker.HintPoke: "poke", tasker.HintEnd: "end"}
+var kinds = [...]string{tasker.HintWork: "work", tasker.HintPoke: "poke", tasker.HintEnd: "end", tasker.HintEvents: "events"}
 
 // notify tells other processes, in a statement of its own after the commit:
 // all that has gathered at once, and not too often.
@@ -132,7 +132,7 @@ func (e *ears) notify() {
 				payload += " " + kinds[kind]
 			}
 		}
-		e.untold = [3]bool{}
+		e.untold = [len(kinds)]bool{}
 		if payload == e.names.self || e.closed {
 			e.telling = false
 			e.mu.Unlock()
@@ -186,7 +186,9 @@ func (e *ears) listenOnce(ctx context.Context) error {
 	if _, err := conn.Exec(dial, "listen "+pgx.Identifier{e.names.channel}.Sanitize()); err != nil {
 		return err
 	}
-	e.hear(tasker.Hint{Kind: tasker.HintWork}, tasker.Hint{Kind: tasker.HintPoke}, tasker.Hint{Kind: tasker.HintEnd})
+	for kind := range kinds {
+		e.hear(tasker.Hint{Kind: tasker.HintKind(kind)})
+	}
 	for {
 		if err := e.await(ctx, conn); err != nil {
 			return err

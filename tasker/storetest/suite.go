@@ -56,7 +56,7 @@ type chapter struct {
 }
 
 var chapters = []chapter{
-	appending, bearing, finishing, claiming, leases, releasing, poking, steering, awaiting, sharing, offering, submitting,
+	appending, bearing, finishing, claiming, leases, releasing, poking, steering, awaiting, sharing, publishing, offering, submitting,
 	templating, recording, listing, retaining, hinting, transacting, limiting, poisoning,
 }
 

@@ -1,0 +1,1 @@
+select exists (select from tasker.events where stamp is null)
