@@ -1,13 +1,15 @@
 package plantings
 
 const (
-	claiming  = "tasker/claim.go"
-	flushing  = "tasker/flush.go"
-	holding   = "tasker/held.go"
-	working   = "tasker/worker.go"
-	folding   = "tasker/task.go"
-	undo      = "tasker/undo.go"
-	neverLost = "TestEveryCallOfTheStoreMayFailOnceBeforeOrAfterItTookEffect"
+	claiming = "tasker/claim.go"
+	flushing = "tasker/flush.go"
+	holding  = "tasker/held.go"
+	working  = "tasker/worker.go"
+	folding  = "tasker/task.go"
+	undo     = "tasker/undo.go"
+
+	publishing = "tasker/publish.go"
+	neverLost  = "TestEveryCallOfTheStoreMayFailOnceBeforeOrAfterItTookEffect"
 )
 
 func inEngine(name string) test { return test{"tasker", name} }
@@ -112,5 +114,21 @@ var inTheEngine = []planting{
 		"engine: a question has no end",
 		[]change{{folding, "p.ExpiresAt = at.Add(e.Wait.Expires)", "_ = at"}},
 		inEngine("TestAQuestionThatNobodyAnswersInTimeFailsTheStep"),
+	}, {
+		"engine: a failure that is tried again is told to nobody",
+		[]change{{publishing, `Retrying:        {"failure", "retryable_failure", "always"},`, `Retrying:        {"always"},`}},
+		inEngine("TestEachConditionPublishesWhatItShouldAndNothingElse"),
+	}, {
+		"engine: what the schema of an event does not declare leaves with it",
+		[]change{{publishing, "return declared.Schema.Keep(raw)", "return raw"}},
+		inEngine("TestOnlyWhatTheSchemaDeclaresLeaves"),
+	}, {
+		"engine: a consumer that fails is passed by",
+		[]change{{"tasker/consume.go", "if err == nil {\n\t\t\treturn nil", "if err == nil || true {\n\t\t\treturn nil"}},
+		inEngine("TestAConsumerThatFailsIsAskedAgainAndNothingPassesIt"),
+	}, {
+		"engine: a slow subscriber is waited for",
+		[]change{{"tasker/subscribe.go", "\t\tdefault:\n\t\t\tif s.dropped", "\t\tcase <-time.After(time.Hour):\n\t\t\tif s.dropped"}},
+		inEngine("TestASubscriberThatBlocksFailsOrPanicsHarmsNobody"),
 	},
 }

@@ -91,6 +91,10 @@ var inMemory = []planting{
 		"memory: a child is deleted while its parent goes on",
 		[]change{{memory, "(parent == nil || parent.row.State.Final())", "(parent == nil || true)"}},
 		onMemory("retain/a child stays while its parent goes on"),
+	}, {
+		"memory: everybody takes events for a consumer at once",
+		[]change{{"tasker/memory/events.go", "c.by != hold.By && now.Before(c.until)", "false && now.Before(c.until)"}},
+		onMemory("publish/who takes for a consumer keeps others out until it is silent for too long"),
 	},
 }
 
@@ -207,5 +211,21 @@ var inPostgres = []planting{
 		"postgres: a child is deleted while its parent goes on",
 		[]change{{statements + "purge.sql", "t.parent), true)\n       and", "t.parent), true) is not null\n       and"}, {statements + "purge.sql", "t.parent), true)\n               and", "t.parent), true) is not null\n               and"}},
 		onPostgres("retain/a child stays while its parent goes on"),
+	}, {
+		"postgres: the events of a refused record are kept",
+		[]change{{statements + "publish.sql", " and r.id = e.id", ""}, {statements + "publish.sql", " where r.xmin = pg_current_xact_id()::xid\n", ""}},
+		onPostgres("publish/what is sent again publishes once"),
+	}, {
+		"postgres: the events of a task are read in another order",
+		[]change{{statements + "stamp_events.sql", "over (order by task, seq, n)", "over (order by task, seq desc, n)"}},
+		onPostgres("publish/events are there with their record, in its order, and with its time"),
+	}, {
+		"postgres: who is too late acknowledges all the same",
+		[]change{{statements + "ack_events.sql", "and held_by = $2::uuid", "and $2::uuid is not null"}},
+		onPostgres("publish/who is too late acknowledges nothing"),
+	}, {
+		"postgres: events are stamped by two at once",
+		[]change{{statements + "lock_stamps.sql", "for update", ""}},
+		test{"tasker/postgres", "TestTwoWhoReadAtOnceMissNothing"},
 	},
 }
