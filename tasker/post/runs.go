@@ -120,7 +120,7 @@ func (r *runs) takeOver(ctx context.Context, c command, say func(string, ...any)
 		if !told {
 			told = true
 			t := watched[0]
-			say("the same command was at work %s ago; waiting up to %s to see whether it lives, or is to be gone on with", roughly(t.silent), roughly(max(0, r.lease-t.silent)))
+			say("the same command was at work %s ago; waiting up to %s to see whether it lives", roughly(t.silent), roughly(max(0, r.lease-t.silent)))
 		}
 		select {
 		case <-time.After(watchEvery):
