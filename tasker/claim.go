@@ -187,6 +187,7 @@ func (w *worker) rebuild(h *held, task *Task, log *Log, f *flight, stored bool) 
 		outcomes, unborn = append(outcomes, f.append.Record.Events...), append(unborn, f.starting...)
 	}
 	outcomes = append(outcomes, h.pending...)
+	log.Row.Trace = task.Trace
 	h.task, h.row, h.seq, h.poke, h.owned = task, log.Row, int64(len(log.Records)), log.Row.Poke, true
 	h.pending, h.starting, h.looked = nil, nil, false
 	for _, r := range unborn {

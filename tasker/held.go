@@ -46,6 +46,7 @@ type flight struct {
 func (f *flight) transacts(i int) bool { return f.transact != nil && f.transact.step == i }
 
 func newHeld(p *plan, t *Task, log *Log) *held {
+	log.Row.Trace = t.Trace
 	h := &held{row: log.Row, task: t, plan: p, seq: int64(len(log.Records)), poke: log.Row.Poke, runs: map[int]*run{}}
 	h.parts = sync.OnceValue(func() (parts map[string]json.RawMessage) {
 		_ = json.Unmarshal(t.Context, &parts) // it was encoded by Submit
@@ -56,7 +57,7 @@ func newHeld(p *plan, t *Task, log *Log) *held {
 
 // record folds an event and keeps it to be stored.
 func (w *worker) record(h *held, e Event) {
-	if err := h.task.fold(&e, w.storeNow()); err != nil {
+	if err := h.task.happen(&e, w.storeNow()); err != nil {
 		w.engine.log.Error("tasker: an event that the machine refuses; the task is read anew", "task", h.row.ID, "error", err)
 		h.stale = true
 		return

@@ -279,6 +279,7 @@ func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide fu
 		}
 		a := Append{Task: id, After: t.seq, Record: Record{ID: record, Events: events}, Poke: true, WakeIn: -1}
 		a.Change, a.State = SteerRow, t.State
+		log.Row.Trace = t.Trace
 		published := e.publish(t, &log.Row, events)
 		a.Events = durable(published)
 		if t.State.Final() {
@@ -310,7 +311,7 @@ func (t *Task) steered(now time.Time, by By, decide func(*Task) ([]Event, error)
 			if n.event.Kind == Failed && !t.waits(n.event.Step).Task.IsZero() {
 				return nil // whether the awaited task ended in time is for a worker to find out
 			}
-			if err := t.fold(n.event, now); err != nil {
+			if err := t.happen(n.event, now); err != nil {
 				return err
 			}
 			events = append(events, *n.event)
@@ -332,7 +333,7 @@ func (t *Task) steered(now time.Time, by By, decide func(*Task) ([]Event, error)
 	}
 	for _, e := range chosen {
 		e.Actor, e.Reason = payload.Text(by.Actor), payload.Text(by.Reason)
-		if err := t.fold(&e, now); err != nil {
+		if err := t.happen(&e, now); err != nil {
 			return nil, err
 		}
 		events = append(events, e)

@@ -76,6 +76,17 @@ type Event struct {
 	Trace     string          `json:"trace,omitempty"` // W3C traceparent: of the task where it is submitted, else of the attempt
 	Actor     string          `json:"actor,omitempty"`
 	Reason    string          `json:"reason,omitempty"`
+
+	// Change is for observers: what the event did. It follows from the log, and
+	// is not stored.
+	Change Change `json:"-"`
+}
+
+// Change is what an event did to the step that it is about, or to its undoing,
+// and to the task.
+type Change struct {
+	From, To         StepState
+	TaskFrom, TaskTo TaskState
 }
 
 // Wait is what a parked step waits for: an answer to a question, or the end

@@ -126,6 +126,8 @@ type Row struct {
 	WakeAt                time.Time // when it wants work again; zero for not by itself
 	Poke                  int64     // raised when something that it may wait for has changed
 	CreatedAt, FinishedAt time.Time
+
+	Trace string // W3C traceparent of the task, for observers: it is in the log, and no store sets it here
 }
 
 // StoredTemplate is the text of a template, as a store keeps it.

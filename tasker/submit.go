@@ -114,6 +114,7 @@ func (e *Engine) submitAll(ctx context.Context, requests []Request) ([]Submissio
 			return nil, &Rejected{Code: CodeKeyMismatch, Message: fmt.Sprintf("the idempotency key %q stands for task %s, which has other input", requests[i].IdempotencyKey, rows[i].ID)}
 		}
 		if !submissions[i].Existing {
+			rows[i].Trace = requests[i].trace
 			e.observed(&rows[i], tasks[i].Record, 1, rows[i].CreatedAt)
 		}
 	}

@@ -128,6 +128,26 @@ func (t *Task) apply(r *Record) error {
 	return nil
 }
 
+// happen folds an event that is about to be recorded, and notes in it what it
+// changes.
+func (t *Task) happen(e *Event, at time.Time) error {
+	var p *Progress
+	if i, ok := t.template.Graph().Index[e.Step]; ok {
+		p = t.progress(i)
+	}
+	c := &e.Change
+	if c.TaskFrom = t.State; p != nil {
+		c.From = p.State
+	}
+	if err := t.fold(e, at); err != nil {
+		return err
+	}
+	if c.TaskTo = t.State; p != nil {
+		c.To = p.State
+	}
+	return nil
+}
+
 // fold takes one event into the state.
 func (t *Task) fold(e *Event, at time.Time) error {
 	if t.State.Final() {

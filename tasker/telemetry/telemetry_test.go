@@ -1,0 +1,531 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/memory"
+	"github.com/tasker-systems/tasker-go/tasker/telemetry"
+	"github.com/tasker-systems/tasker-go/tasker/template"
+)
+
+// diamond is a workflow whose last step follows from two.
+const diamond = `
+name: order
+namespace_name: shop
+version: 1.0.0
+on_failure: fail
+steps:
+  - {name: cart, handler: {callable: cart}, retry: {limit: 2, backoff_base_ms: 100}}
+  - {name: pay, handler: {callable: pay}, dependencies: [cart], timeout_seconds: 10, retry: {limit: 2, backoff_base_ms: 100, jitter: 0},
+     publishes_events: [{name: payment.made, delivery_mode: fast, schema: {type: object, properties: {amount: {type: integer}}}}]}
+  - {name: stock, handler: {callable: stock}, dependencies: [cart], retry: {limit: 2, backoff_base_ms: 100}}
+  - {name: mail, handler: {callable: mail}, dependencies: [pay, stock], retry: {limit: 2, backoff_base_ms: 100}}
+`
+
+// watched is an engine with someone who listens to what it tells.
+type watched struct {
+	*tasker.Engine
+	t       *testing.T
+	spans   *tracetest.SpanRecorder
+	metrics *sdkmetric.ManualReader
+	logs    *bytes.Buffer
+}
+
+type option func(*tasker.Config)
+
+func on(store tasker.Store) option { return func(c *tasker.Config) { c.Store = store } }
+
+func watch(t *testing.T, handlers tasker.Handlers, options ...option) *watched {
+	t.Helper()
+	parsed, err := template.Parse("order.yaml", []byte(diamond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watched{t: t, spans: tracetest.NewSpanRecorder(), metrics: sdkmetric.NewManualReader(), logs: &bytes.Buffer{}}
+	all := tasker.Handlers{"cart": fine, "pay": fine, "stock": fine, "mail": fine}
+	maps.Copy(all, handlers)
+	config := tasker.Config{
+		Store: memory.New(), Templates: []*template.Template{parsed}, Handlers: all,
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	for _, o := range options {
+		o(&config)
+	}
+	err = telemetry.Wire(&config, telemetry.Options{
+		Traces:  sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(w.spans)),
+		Metrics: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.metrics)),
+		Log:     slog.New(slog.NewJSONHandler(w.logs, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.Engine, err = tasker.New(config); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *watched) start() *watched {
+	w.t.Helper()
+	if err := w.Start(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(w.stop)
+	return w
+}
+
+func (w *watched) stop() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := w.Stop(ctx); err != nil {
+		w.t.Error(err)
+	}
+}
+
+func (w *watched) submit(ctx context.Context) tasker.ID {
+	w.t.Helper()
+	made, err := w.Submit(ctx, tasker.Request{Namespace: "shop", Name: "order", Context: map[string]string{"secret": canary}, CorrelationID: "checkout_1"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return made.ID
+}
+
+func (w *watched) await(id tasker.ID) *tasker.Task {
+	w.t.Helper()
+	task, err := w.Wait(w.t.Context(), id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return task
+}
+
+// span finds the one ended span of a name that has these attributes.
+func (w *watched) span(name string, attrs ...attribute.KeyValue) sdktrace.ReadOnlySpan {
+	w.t.Helper()
+	var found []sdktrace.ReadOnlySpan
+	for _, s := range w.spans.Ended() {
+		if s.Name() == name && !slices.ContainsFunc(attrs, func(a attribute.KeyValue) bool { return !slices.Contains(s.Attributes(), a) }) {
+			found = append(found, s)
+		}
+	}
+	if len(found) != 1 {
+		w.t.Fatalf("there are %d spans %s with %v among %v", len(found), name, attrs, w.names())
+	}
+	return found[0]
+}
+
+func (w *watched) names() (names []string) {
+	for _, s := range w.spans.Ended() {
+		names = append(names, s.Name())
+	}
+	return names
+}
+
+func step(name string, attempt int) []attribute.KeyValue {
+	return []attribute.KeyValue{attribute.String("tasker.step.name", name), attribute.Int("tasker.step.attempt", attempt)}
+}
+
+// figures are what the metrics say: counters by their value, histograms by the
+// count, each with its labels.
+func (w *watched) figures() map[string]int64 {
+	w.t.Helper()
+	var data metricdata.ResourceMetrics
+	if err := w.metrics.Collect(context.Background(), &data); err != nil {
+		w.t.Fatal(err)
+	}
+	figures := map[string]int64{}
+	for _, scope := range data.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			switch points := m.Data.(type) {
+			case metricdata.Sum[int64]:
+				for _, p := range points.DataPoints {
+					figures[m.Name+labels(p.Attributes)] = p.Value
+				}
+			case metricdata.Histogram[float64]:
+				for _, p := range points.DataPoints {
+					figures[m.Name+labels(p.Attributes)] = int64(p.Count)
+				}
+			default:
+				w.t.Errorf("%s is a %T", m.Name, points)
+			}
+		}
+	}
+	return figures
+}
+
+func labels(set attribute.Set) string {
+	var all []string
+	for _, kv := range set.ToSlice() {
+		all = append(all, string(kv.Key)+"="+kv.Value.Emit())
+	}
+	return "{" + strings.Join(all, ",") + "}"
+}
+
+// holds wants some figures to be as given.
+func (w *watched) holds(want map[string]int64) {
+	w.t.Helper()
+	all, got := w.figures(), map[string]int64{}
+	for name := range want {
+		if value, there := all[name]; there {
+			got[name] = value
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		w.t.Errorf("the metrics (-want +got):\n%s", diff)
+	}
+}
+
+var fine = tasker.Step(func(context.Context, struct{}) (map[string]int, error) { return map[string]int{"amount": 5}, nil })
+
+// failing fails with these errors in turn, then succeeds.
+func failing(errs ...error) tasker.Handler {
+	calls := 0
+	return tasker.Step(func(ctx context.Context, _ struct{}) (map[string]int, error) {
+		if calls++; calls <= len(errs) {
+			return nil, errs[calls-1]
+		}
+		return map[string]int{"amount": 5}, nil
+	})
+}
+
+// hanging hangs until its context ends, so many times.
+func hanging(times int) tasker.Handler {
+	calls := 0
+	return tasker.Step(func(ctx context.Context, _ struct{}) (map[string]int, error) {
+		if calls++; calls <= times {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return map[string]int{"amount": 5}, nil
+	})
+}
+
+func TestATaskIsOneTraceWithASpanAnAttemptAndLinksAlongTheDAG(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, nil).start()
+		task := w.await(w.submit(t.Context()))
+		w.stop()
+		submit, finish := w.span("tasker.task.submit"), w.span("tasker.task.finish")
+		if names := w.names(); len(names) != 6 || task.State != tasker.TaskComplete {
+			t.Errorf("the spans of a task that is %s are %v", task.State, names)
+		}
+		for _, s := range w.spans.Ended() {
+			if s.SpanContext().TraceID() != submit.SpanContext().TraceID() {
+				t.Errorf("%s is of another trace", s.Name())
+			}
+			if s != submit && s.Parent().SpanID() != submit.SpanContext().SpanID() {
+				t.Errorf("%s is no child of the submit", s.Name())
+			}
+			if s != submit && s.Status().Code != codes.Ok {
+				t.Errorf("%s has the status %v", s.Name(), s.Status())
+			}
+		}
+		if !finish.StartTime().Equal(task.CreatedAt) || !finish.EndTime().Equal(task.FinishedAt) {
+			t.Errorf("the span of the task is from %v to %v, the task from %v to %v", finish.StartTime(), finish.EndTime(), task.CreatedAt, task.FinishedAt)
+		}
+		for name, causes := range map[string][]string{"cart": nil, "pay": {"cart"}, "stock": {"cart"}, "mail": {"pay", "stock"}} {
+			var want, got []trace.SpanID
+			for _, cause := range causes {
+				want = append(want, w.span("tasker.step.execute", step(cause, 1)...).SpanContext().SpanID())
+			}
+			for _, link := range w.span("tasker.step.execute", step(name, 1)...).Links() {
+				got = append(got, link.SpanContext.SpanID())
+			}
+			if !slices.Equal(want, got) {
+				t.Errorf("%s is linked to %v, want %v", name, got, want)
+			}
+		}
+		w.holds(map[string]int64{
+			"tasker.tasks.submitted{namespace=shop,task=order}":                                 1,
+			"tasker.tasks.finished{namespace=shop,outcome=complete,task=order}":                 1,
+			"tasker.tasks.active{namespace=shop}":                                               0,
+			"tasker.task.duration{namespace=shop,outcome=complete,task=order}":                  1,
+			"tasker.step.attempts{namespace=shop,outcome=success,step=mail,task=order}":         1,
+			"tasker.step.duration{namespace=shop,outcome=success,step=mail,task=order}":         1,
+			"tasker.step.queue.wait{namespace=shop}":                                            4,
+			"tasker.state.transitions{entity=step,from=in_progress,namespace=shop,to=complete}": 4,
+			"tasker.state.transitions{entity=task,from=in_progress,namespace=shop,to=complete}": 1,
+			"tasker.events.published{event=payment.made,mode=fast,namespace=shop}":              1,
+		})
+	})
+}
+
+func TestAnAttemptThatTimesOutIsAnErrorAndTheNextOneItsSibling(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, tasker.Handlers{"pay": hanging(1)}).start()
+		task := w.await(w.submit(t.Context()))
+		w.stop()
+		first, second := w.span("tasker.step.execute", step("pay", 1)...), w.span("tasker.step.execute", step("pay", 2)...)
+		if task.State != tasker.TaskComplete || first.Status().Code != codes.Error || second.Status().Code != codes.Ok || !first.Parent().Equal(second.Parent()) {
+			t.Errorf("the task is %s, its attempts have %v and %v", task.State, first.Status(), second.Status())
+		}
+		if took := first.EndTime().Sub(first.StartTime()); took != 10*time.Second {
+			t.Errorf("the span of the attempt that hung is %v long", took)
+		}
+		for _, want := range []attribute.KeyValue{attribute.String("error.type", tasker.CodeTimeout), attribute.String("tasker.step.outcome", "timeout")} {
+			if !slices.Contains(first.Attributes(), want) {
+				t.Errorf("the span of the attempt that hung has %v, and not %v", first.Attributes(), want)
+			}
+		}
+		if events := first.Events(); len(events) != 1 || events[0].Name != "tasker.step.retry_scheduled" || !slices.Contains(events[0].Attributes, attribute.Float64("tasker.retry.delay", 0.1)) {
+			t.Errorf("its events are %v", events)
+		}
+		if finish := w.span("tasker.task.finish"); finish.Status().Code != codes.Ok {
+			t.Errorf("a task that was healed has the status %v", finish.Status())
+		}
+		w.holds(map[string]int64{
+			"tasker.step.retries{error_type=STEP_TIMEOUT,namespace=shop,step=pay,task=order}": 1,
+			"tasker.step.attempts{namespace=shop,outcome=timeout,step=pay,task=order}":        1,
+			"tasker.step.duration{namespace=shop,outcome=timeout,step=pay,task=order}":        1,
+			"tasker.step.duration{namespace=shop,outcome=success,step=pay,task=order}":        1,
+		})
+	})
+}
+
+func TestATaskThatFailsEndsItsTraceInAnErrorAndTellsNoMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, tasker.Handlers{"pay": failing(errors.New("no"), errors.New("no"))}).start()
+		w.await(w.submit(t.Context()))
+		w.stop()
+		if finish := w.span("tasker.task.finish"); finish.Status().Code != codes.Error || !slices.Contains(finish.Attributes(), attribute.String("tasker.task.outcome", "error")) {
+			t.Errorf("the end of the task is %v, %v", finish.Status(), finish.Attributes())
+		}
+		for _, s := range w.spans.Ended() {
+			if slices.Contains(s.Attributes(), attribute.String("tasker.step.name", "mail")) {
+				t.Error("a step that never ran has a span")
+			}
+		}
+		w.holds(map[string]int64{
+			"tasker.step.exhausted{namespace=shop,step=pay,task=order}":      1,
+			"tasker.tasks.finished{namespace=shop,outcome=error,task=order}": 1,
+		})
+	})
+}
+
+func TestAPermanentFailureAPanicAndAParkedAttemptHaveTheirOutcomes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		handler tasker.Handler
+		outcome string
+		status  codes.Code
+	}{
+		{"permanent", failing(tasker.Permanent("NO", "no"), tasker.Permanent("NO", "no")), "permanent_error", codes.Error},
+		{"panic", tasker.Step(func(context.Context, struct{}) (any, error) { panic("no") }), "permanent_error", codes.Error},
+		{"parked", tasker.Step(func(ctx context.Context, _ struct{}) (any, error) { return tasker.Ask[bool](ctx, tasker.Question{}) }), "parked", codes.Ok},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := watch(t, tasker.Handlers{"pay": tt.handler}).start()
+				w.await(w.submit(t.Context()))
+				w.stop()
+				s := w.span("tasker.step.execute", step("pay", 1)...)
+				if s.Status().Code != tt.status || !slices.Contains(s.Attributes(), attribute.String("tasker.step.outcome", tt.outcome)) {
+					t.Errorf("the span has %v, %v", s.Status(), s.Attributes())
+				}
+				w.holds(map[string]int64{
+					"tasker.step.attempts{namespace=shop,outcome=" + tt.outcome + ",step=pay,task=order}": 1,
+					"tasker.step.duration{namespace=shop,outcome=" + tt.outcome + ",step=pay,task=order}": 1,
+				})
+			})
+		})
+	}
+}
+
+func TestTheTraceGoesOnInWhateverProcessTheTaskDoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		client := watch(t, nil, on(store))
+		ctx, caller := sdktrace.NewTracerProvider().Tracer("test").Start(t.Context(), "a request")
+		id := client.submit(ctx)
+		caller.End()
+
+		first := watch(t, tasker.Handlers{"pay": hanging(9), "stock": hanging(9)}, on(store)).start()
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = first.Stop(ctx)
+		second := watch(t, nil, on(store)).start()
+		second.await(id)
+		second.stop()
+
+		submit := client.span("tasker.task.submit")
+		if submit.Parent().SpanID() != caller.SpanContext().SpanID() {
+			t.Error("the submit is no child of the caller's span")
+		}
+		for _, s := range append(first.spans.Ended(), second.spans.Ended()...) {
+			if s.SpanContext().TraceID() != caller.SpanContext().TraceID() {
+				t.Errorf("%s is of another trace", s.Name())
+			}
+		}
+		cart, pay := first.span("tasker.step.execute", step("cart", 1)...), second.span("tasker.step.execute", step("pay", 2)...)
+		if links := pay.Links(); len(links) != 1 || links[0].SpanContext.SpanID() != cart.SpanContext().SpanID() {
+			t.Errorf("a step is not linked to the one that ran elsewhere: %v", links)
+		}
+		if lost := first.span("tasker.step.execute", step("pay", 1)...); !slices.Contains(lost.Attributes(), attribute.String("tasker.step.outcome", "lost")) {
+			t.Errorf("the attempt that was cut off has %v", lost.Attributes())
+		}
+	})
+}
+
+// canary must not be found anywhere.
+const canary = "canary-7f3a"
+
+func TestNothingPrivateIsToldAnywhere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var events bytes.Buffer
+		leaky := tasker.Step(func(ctx context.Context, _ struct{}) (map[string]any, error) {
+			tasker.Annotate(ctx, "note", canary)
+			return map[string]any{"amount": 5, "secret": canary}, nil
+		})
+		w := watch(t, tasker.Handlers{
+			"cart": leaky, "pay": leaky,
+			"stock": failing(fmt.Errorf("the card %s is not known", canary)),
+			"mail":  failing(tasker.Permanent("NO", "%s", canary).With("secret", canary)),
+		}).start()
+		stop, err := w.Subscribe(tasker.Subscription{Name: "all", Pattern: "*", Handle: func(_ context.Context, e tasker.DomainEvent) error {
+			return json.NewEncoder(&events).Encode(e)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		w.await(w.submit(t.Context()))
+		w.stop()
+		var told strings.Builder
+		for _, s := range w.spans.Ended() {
+			fmt.Fprintln(&told, s.Name(), s.Attributes(), s.Events(), s.Status())
+		}
+		fmt.Fprintln(&told, w.figures(), w.logs.String(), events.String())
+		if i := strings.Index(told.String(), canary); i >= 0 {
+			t.Errorf("it is told: …%s…", told.String()[max(0, i-200):i+len(canary)])
+		}
+		if !strings.Contains(told.String(), "payment.made") || !strings.Contains(told.String(), "error.type") || !strings.Contains(told.String(), "tasker.step.failed") {
+			t.Errorf("nothing was told that could have had it:\n%s", told.String())
+		}
+	})
+}
+
+func TestTheNumberOfSeriesDoesNotGrowWithTheTasks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, nil).start()
+		w.await(w.submit(t.Context()))
+		synctest.Wait()
+		one := slices.Sorted(maps.Keys(w.figures()))
+		for range 49 {
+			w.await(w.submit(t.Context()))
+		}
+		synctest.Wait()
+		if diff := cmp.Diff(one, slices.Sorted(maps.Keys(w.figures()))); diff != "" {
+			t.Errorf("fifty tasks have other series than one (-one +fifty):\n%s", diff)
+		}
+		known := []string{"namespace", "task", "step", "outcome", "error_type", "entity", "from", "to", "event", "mode", "reason", "result"}
+		for _, series := range one {
+			_, list, _ := strings.Cut(strings.TrimSuffix(series, "}"), "{")
+			for _, label := range strings.Split(list, ",") {
+				if name, _, _ := strings.Cut(label, "="); !slices.Contains(known, name) {
+					t.Errorf("%s has a label that may have any value", series)
+				}
+			}
+		}
+	})
+}
+
+func TestEveryLogLineSaysWhereItBelongs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var own bytes.Buffer
+		logger := slog.New(telemetry.NewLogHandler(slog.NewJSONHandler(&own, nil)))
+		speaking := tasker.Step(func(ctx context.Context, _ struct{}) (any, error) {
+			logger.With("amount", 5).InfoContext(ctx, "charging")
+			return nil, nil
+		})
+		w := watch(t, tasker.Handlers{"pay": speaking, "stock": failing(errors.New("no"))}).start()
+		w.await(w.submit(t.Context()))
+		w.stop()
+		want := map[string]string{ // line: the attempt's span
+			"tasker.step.completed": "cart pay stock mail", "tasker.step.retrying": "stock", "tasker.task.finished": "-", "charging": "pay",
+		}
+		seen := map[string][]string{}
+		d := json.NewDecoder(io.MultiReader(w.logs, &own))
+		for d.More() {
+			var line struct {
+				Msg           string
+				CorrelationID string `json:"correlation_id"`
+				Namespace     string
+				Task          string
+				Step          string
+				Attempt       int
+				TraceID       string `json:"trace_id"`
+				SpanID        string `json:"span_id"`
+			}
+			if err := d.Decode(&line); err != nil {
+				t.Fatal(err)
+			}
+			span := w.span("tasker.task.submit")
+			if line.Step != "" {
+				span = w.span("tasker.step.execute", step(line.Step, line.Attempt)...)
+			} else {
+				line.Step = "-"
+			}
+			if line.CorrelationID != "checkout_1" || line.Namespace != "shop" || line.Task == "" || line.TraceID != span.SpanContext().TraceID().String() || line.SpanID != span.SpanContext().SpanID().String() {
+				t.Errorf("a line is not told from others: %+v", line)
+			}
+			seen[line.Msg] = append(seen[line.Msg], line.Step)
+		}
+		for msg, steps := range want {
+			wanted := strings.Fields(steps)
+			slices.Sort(wanted)
+			slices.Sort(seen[msg])
+			if !slices.Equal(seen[msg], wanted) {
+				t.Errorf("%s is said of %v, want %v", msg, seen[msg], wanted)
+			}
+		}
+	})
+}
+
+func TestWithoutProvidersNothingIsToldAndNothingChanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, tasker.Handlers{"pay": hanging(1)}, func(c *tasker.Config) {
+			if err := telemetry.Wire(c, telemetry.Options{Traces: noop.NewTracerProvider()}); err != nil {
+				t.Fatal(err)
+			}
+		}).start()
+		if task := w.await(w.submit(t.Context())); task.State != tasker.TaskComplete {
+			t.Errorf("the task is %s", task.State)
+		}
+	})
+}
