@@ -48,7 +48,7 @@ func (w *wire) line(row *tasker.Row, r *tasker.Record, e *tasker.Event) {
 		return
 	}
 	outcome := outcomeOf(e)
-	if outcome != "" {
+	if outcome != none {
 		w.attemptLine(row, e, outcome)
 	}
 	if state := e.Change.TaskTo; state.Final() && e.Change.TaskFrom != state {
@@ -62,12 +62,12 @@ func (w *wire) line(row *tasker.Row, r *tasker.Record, e *tasker.Event) {
 	}
 }
 
-func (w *wire) attemptLine(row *tasker.Row, e *tasker.Event, outcome string) {
+func (w *wire) attemptLine(row *tasker.Row, e *tasker.Event, outcome outcome) {
 	level, name := slog.LevelInfo, "tasker.step."+string(e.Kind.String())
 	if e.Undo {
 		name = "tasker.undo." + e.Kind.String()
 	}
-	attrs := append(taskAttrs(row), slog.String("step", e.Step), slog.Int("attempt", e.Attempt), slog.String("outcome", outcome))
+	attrs := append(taskAttrs(row), slog.String("step", e.Step), slog.Int("attempt", e.Attempt), slog.String("outcome", outcome.String()))
 	if e.Error != nil {
 		level = slog.LevelWarn
 		if e.Kind == tasker.Failed {

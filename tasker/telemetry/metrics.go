@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -18,15 +19,255 @@ import (
 var Buckets = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4, 5, 7.5, 10, 15, 20, 30, 45, 60, 120}
 
 // instruments are the metrics. Their labels are namespaces, names of tasks and
-// steps, and outcomes: what a template has, and nothing of what runs.
+// steps, and outcomes: what a template has, and nothing of what runs. Counters
+// are counted here, and read when somebody asks for them: there are several to
+// a step.
 type instruments struct {
-	submitted, finished, attempts, retries, exhausted, transitions metric.Int64Counter
-	active                                                         metric.Int64UpDownCounter
-	taskDuration, stepDuration, queueWait, delivery                metric.Float64Histogram
-	published, failed, dropped                                     metric.Int64Counter
+	submitted, finished, active, attempts, retries, exhausted, transitions *tally
+	published, failed, dropped                                             *tally
+	taskDuration, stepDuration, queueWait, delivery                        metric.Float64Histogram
 
-	labels sync.Map // sets of labels that were made before, by labelKey
-	starts starts
+	namespaces, tasks, steps, events sync.Map // what is known of each
+	starts                           starts
+}
+
+func newInstruments(m metric.Meter) (*instruments, error) {
+	var errs []error
+	count := func(name, unit, about string) *tally {
+		t := &tally{}
+		_, err := m.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(about), metric.WithInt64Callback(t.observe))
+		errs = append(errs, err)
+		return t
+	}
+	seconds := func(name, about string) metric.Float64Histogram {
+		h, err := m.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(about), metric.WithExplicitBucketBoundaries(Buckets...))
+		errs = append(errs, err)
+		return h
+	}
+	active := &tally{}
+	_, err := m.Int64ObservableUpDownCounter("tasker.tasks.active", metric.WithUnit("{task}"),
+		metric.WithDescription("Tasks that were submitted here, less those that ended here"), metric.WithInt64Callback(active.observe))
+	errs = append(errs, err)
+	i := &instruments{
+		starts:       starts{at: map[attempt]time.Time{}},
+		active:       active,
+		submitted:    count("tasker.tasks.submitted", "{task}", "Tasks that were submitted"),
+		finished:     count("tasker.tasks.finished", "{task}", "Tasks that ended, by their final state"),
+		attempts:     count("tasker.step.attempts", "{attempt}", "Attempts that ended, by outcome"),
+		retries:      count("tasker.step.retries", "{retry}", "Attempts that failed and are followed by another"),
+		exhausted:    count("tasker.step.exhausted", "{step}", "Steps that failed with their last attempt"),
+		transitions:  count("tasker.state.transitions", "{transition}", "Changes of state of tasks and steps"),
+		published:    count("tasker.events.published", "{event}", "Domain events that were published"),
+		failed:       count("tasker.events.failed", "{event}", "Domain events that broke their schema, or whose reader failed"),
+		dropped:      count("tasker.events.dropped", "{event}", "Domain events that a subscriber had no room for"),
+		taskDuration: seconds("tasker.task.duration", "From a task's creation to its end"),
+		stepDuration: seconds("tasker.step.duration", "How long a handler ran in an attempt"),
+		queueWait:    seconds("tasker.step.queue.wait", "From the record that an attempt begins to its handler"),
+		delivery:     seconds("tasker.event.delivery.duration", "How long a reader took for a domain event"),
+	}
+	return i, errors.Join(errs...)
+}
+
+// tally is a counter, with a cell for each set of labels that was ever
+// counted.
+type tally struct {
+	mu    sync.Mutex
+	cells []*cell
+}
+
+type cell struct {
+	n      atomic.Int64
+	labels metric.ObserveOption
+}
+
+func (t *tally) add(labels ...attribute.KeyValue) *cell {
+	c := &cell{labels: metric.WithAttributeSet(attribute.NewSet(labels...))}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cells = append(t.cells, c)
+	return c
+}
+
+func (t *tally) observe(_ context.Context, o metric.Int64Observer) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.cells {
+		o.Observe(c.n.Load(), c.labels)
+	}
+	return nil
+}
+
+// once makes something the first time that it is asked for.
+type once[T any] struct {
+	made atomic.Pointer[T]
+	mu   sync.Mutex
+}
+
+func (o *once[T]) get(fresh func() *T) *T {
+	if made := o.made.Load(); made != nil {
+		return made
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if made := o.made.Load(); made != nil {
+		return made
+	}
+	made := fresh()
+	o.made.Store(made)
+	return made
+}
+
+// find looks something up by a key, or makes it.
+func find[K comparable, T any](all *sync.Map, key K, fresh func() *T) *T {
+	if known, ok := all.Load(key); ok {
+		return known.(*T)
+	}
+	o, _ := all.LoadOrStore(key, fresh())
+	return o.(*T)
+}
+
+const states = 8 // more than there are of either kind
+
+// namespaceMetrics are what is counted by namespace.
+type namespaceMetrics struct {
+	name                             string
+	active                           once[cell]
+	wait                             []metric.RecordOption
+	stepTransitions, taskTransitions [states][states]once[cell]
+}
+
+func (i *instruments) namespace(name string) *namespaceMetrics {
+	return find(&i.namespaces, name, func() *namespaceMetrics {
+		return &namespaceMetrics{name: name, wait: recordOptions(attribute.String("namespace", name))}
+	})
+}
+
+func recordOptions(labels ...attribute.KeyValue) []metric.RecordOption {
+	return []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(labels...))}
+}
+
+func (i *instruments) countActive(namespace *namespaceMetrics, n int64) {
+	namespace.active.get(func() *cell { return i.active.add(attribute.String("namespace", namespace.name)) }).n.Add(n)
+}
+
+func (i *instruments) countTransition(cells *[states][states]once[cell], entity, namespace string, from, to int, names func(int) string) {
+	cells[from][to].get(func() *cell {
+		return i.transitions.add(attribute.String("entity", entity), attribute.String("namespace", namespace),
+			attribute.String("from", names(from)), attribute.String("to", names(to)))
+	}).n.Add(1)
+}
+
+// taskMetrics are what is counted by kind of task.
+type taskMetrics struct {
+	labels    []attribute.KeyValue
+	submitted once[cell]
+	ended     [states]once[endMetrics]
+}
+
+type endMetrics struct {
+	finished *cell
+	duration []metric.RecordOption
+}
+
+type taskKey struct{ namespace, name string }
+
+func (i *instruments) task(row *tasker.Row) *taskMetrics {
+	return find(&i.tasks, taskKey{row.Namespace, row.Name}, func() *taskMetrics {
+		return &taskMetrics{labels: []attribute.KeyValue{attribute.String("namespace", row.Namespace), attribute.String("task", row.Name)}}
+	})
+}
+
+// stepMetrics are what is counted by step.
+type stepMetrics struct {
+	labels    []attribute.KeyValue
+	attempts  [outcomes]once[cell]
+	durations [outcomes]once[[]metric.RecordOption]
+	exhausted once[cell]
+	retries   sync.Map // cells by code
+}
+
+type stepKey struct{ namespace, task, step string }
+
+func (i *instruments) step(namespace, task, step string) *stepMetrics {
+	return find(&i.steps, stepKey{namespace, task, step}, func() *stepMetrics {
+		return &stepMetrics{labels: []attribute.KeyValue{attribute.String("namespace", namespace), attribute.String("task", task), attribute.String("step", step)}}
+	})
+}
+
+// with is a set of labels and one more.
+func with(labels []attribute.KeyValue, more ...attribute.KeyValue) []attribute.KeyValue {
+	return append(labels[:len(labels):len(labels)], more...)
+}
+
+// count counts what an event of a record says.
+func (i *instruments) count(row *tasker.Row, r *tasker.Record, e *tasker.Event) {
+	switch e.Kind {
+	case tasker.Submitted:
+		task := i.task(row)
+		task.submitted.get(func() *cell { return i.submitted.add(task.labels...) }).n.Add(1)
+		i.countActive(i.namespace(row.Namespace), 1)
+	case tasker.Started:
+		i.starts.add(attempt{row.ID, e.Step, e.Attempt, e.Undo}, time.Now())
+	}
+	if outcome := outcomeOf(e); outcome != none {
+		i.countAttempt(i.step(row.Namespace, row.Name, e.Step), e, outcome)
+	}
+	i.countChange(row, r, &e.Change)
+}
+
+func (i *instruments) countAttempt(step *stepMetrics, e *tasker.Event, outcome outcome) {
+	step.attempts[outcome].get(func() *cell {
+		return i.attempts.add(with(step.labels, attribute.String("outcome", outcome.String()))...)
+	}).n.Add(1)
+	switch {
+	case e.Kind == tasker.Retrying:
+		find(&step.retries, e.Error.Code, func() *cell {
+			return i.retries.add(with(step.labels, attribute.String("error_type", e.Error.Code))...)
+		}).n.Add(1)
+	case e.Kind == tasker.Failed && e.Error.Kind == tasker.KindRetryable:
+		step.exhausted.get(func() *cell { return i.exhausted.add(step.labels...) }).n.Add(1)
+	}
+}
+
+func (i *instruments) countChange(row *tasker.Row, r *tasker.Record, c *tasker.Change) {
+	if c.From == c.To && c.TaskFrom == c.TaskTo {
+		return
+	}
+	namespace := i.namespace(row.Namespace)
+	if c.From != c.To {
+		i.countTransition(&namespace.stepTransitions, "step", row.Namespace, int(c.From), int(c.To), func(s int) string { return tasker.StepState(s).String() })
+	}
+	if c.TaskFrom == c.TaskTo {
+		return
+	}
+	i.countTransition(&namespace.taskTransitions, "task", row.Namespace, int(c.TaskFrom), int(c.TaskTo), func(s int) string { return tasker.TaskState(s).String() })
+	if c.TaskTo.Final() {
+		task := i.task(row)
+		end := task.ended[c.TaskTo].get(func() *endMetrics {
+			labels := with(task.labels, attribute.String("outcome", c.TaskTo.String()))
+			return &endMetrics{i.finished.add(labels...), recordOptions(labels...)}
+		})
+		end.finished.n.Add(1)
+		i.taskDuration.Record(context.Background(), r.At.Sub(row.CreatedAt).Seconds(), end.duration...)
+		i.countActive(namespace, -1)
+	}
+}
+
+// begins is told that a handler begins.
+func (i *instruments) begins(ctx context.Context, a *tasker.Attempt, now time.Time) {
+	if at, ok := i.starts.take(attempt{a.TaskID, a.Step, a.Number, a.Undo}); ok {
+		i.queueWait.Record(ctx, now.Sub(at).Seconds(), i.namespace(a.Namespace).wait...)
+	}
+}
+
+// ends is told that a handler is done.
+func (i *instruments) ends(ctx context.Context, a *tasker.Attempt, took time.Duration, outcome outcome) {
+	step := i.step(a.Namespace, a.Name, a.Step)
+	labels := step.durations[outcome].get(func() *[]metric.RecordOption {
+		made := recordOptions(with(step.labels, attribute.String("outcome", outcome.String()))...)
+		return &made
+	})
+	i.stepDuration.Record(ctx, took.Seconds(), *labels...)
 }
 
 // starts are attempts whose handlers have not begun yet, with the time when
@@ -60,189 +301,42 @@ func (s *starts) take(a attempt) (at time.Time, ok bool) {
 	return at, ok
 }
 
-func newInstruments(m metric.Meter) (*instruments, error) {
-	var errs []error
-	counter := func(name, unit, about string) metric.Int64Counter {
-		c, err := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(about))
-		errs = append(errs, err)
-		return c
-	}
-	seconds := func(name, about string) metric.Float64Histogram {
-		h, err := m.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(about), metric.WithExplicitBucketBoundaries(Buckets...))
-		errs = append(errs, err)
-		return h
-	}
-	active, err := m.Int64UpDownCounter("tasker.tasks.active", metric.WithUnit("{task}"), metric.WithDescription("Tasks that were submitted and have not ended"))
-	errs = append(errs, err)
-	i := &instruments{
-		starts:       starts{at: map[attempt]time.Time{}},
-		active:       active,
-		submitted:    counter("tasker.tasks.submitted", "{task}", "Tasks that were submitted"),
-		finished:     counter("tasker.tasks.finished", "{task}", "Tasks that ended, by their final state"),
-		attempts:     counter("tasker.step.attempts", "{attempt}", "Attempts that ended, by outcome"),
-		retries:      counter("tasker.step.retries", "{retry}", "Attempts that failed and are followed by another"),
-		exhausted:    counter("tasker.step.exhausted", "{step}", "Steps that failed with their last attempt"),
-		transitions:  counter("tasker.state.transitions", "{transition}", "Changes of state of tasks and steps"),
-		taskDuration: seconds("tasker.task.duration", "From a task's creation to its end"),
-		stepDuration: seconds("tasker.step.duration", "How long a handler ran in an attempt"),
-		queueWait:    seconds("tasker.step.queue.wait", "From the record that an attempt begins to its handler"),
-		published:    counter("tasker.events.published", "{event}", "Domain events that were published"),
-		failed:       counter("tasker.events.failed", "{event}", "Domain events that broke their schema, or whose reader failed"),
-		dropped:      counter("tasker.events.dropped", "{event}", "Domain events that a subscriber had no room for"),
-		delivery:     seconds("tasker.event.delivery.duration", "How long a reader took for a domain event"),
-	}
-	return i, errors.Join(errs...)
+// eventMetrics are what is counted by domain event and what becomes of it.
+type eventMetrics struct {
+	counted  *cell // nil for what has only a duration
+	delivery []metric.RecordOption
 }
 
-// labelKey is what a set of labels is made of.
-type labelKey struct{ kind, a, b, c, d string }
-
-// with gives the labels, made once for each of their values: there are few.
-func (i *instruments) with(key labelKey, make func() []attribute.KeyValue) metric.MeasurementOption {
-	if known, ok := i.labels.Load(key); ok {
-		return known.(metric.MeasurementOption)
-	}
-	made := metric.WithAttributeSet(attribute.NewSet(make()...))
-	i.labels.Store(key, made)
-	return made
-}
-
-func (i *instruments) ofNamespace(namespace string) metric.MeasurementOption {
-	return i.with(labelKey{kind: "namespace", a: namespace}, func() []attribute.KeyValue {
-		return []attribute.KeyValue{attribute.String("namespace", namespace)}
-	})
-}
-
-func (i *instruments) ofTask(namespace, task string) metric.MeasurementOption {
-	return i.with(labelKey{kind: "task", a: namespace, b: task}, func() []attribute.KeyValue {
-		return []attribute.KeyValue{attribute.String("namespace", namespace), attribute.String("task", task)}
-	})
-}
-
-func (i *instruments) ofTaskOutcome(namespace, task, outcome string) metric.MeasurementOption {
-	return i.with(labelKey{"task outcome", namespace, task, outcome, ""}, func() []attribute.KeyValue {
-		return []attribute.KeyValue{attribute.String("namespace", namespace), attribute.String("task", task), attribute.String("outcome", outcome)}
-	})
-}
-
-// ofStep labels a step; name and value are one more label, if any.
-func (i *instruments) ofStep(namespace, task, step, name, value string) metric.MeasurementOption {
-	return i.with(labelKey{"step " + name, namespace, task, step, value}, func() []attribute.KeyValue {
-		all := []attribute.KeyValue{attribute.String("namespace", namespace), attribute.String("task", task), attribute.String("step", step)}
-		if name != "" {
-			all = append(all, attribute.String(name, value))
-		}
-		return all
-	})
-}
-
-func (i *instruments) ofTransition(entity, namespace, from, to string) metric.MeasurementOption {
-	return i.with(labelKey{"transition", entity, namespace, from, to}, func() []attribute.KeyValue {
-		return []attribute.KeyValue{attribute.String("entity", entity), attribute.String("namespace", namespace), attribute.String("from", from), attribute.String("to", to)}
-	})
-}
-
-// count counts what an event of a record says.
-func (i *instruments) count(row *tasker.Row, r *tasker.Record, e *tasker.Event) {
-	ctx := context.Background()
-	switch e.Kind {
-	case tasker.Submitted:
-		i.submitted.Add(ctx, 1, i.ofTask(row.Namespace, row.Name))
-		i.active.Add(ctx, 1, i.ofNamespace(row.Namespace))
-	case tasker.Started:
-		i.starts.add(attempt{row.ID, e.Step, e.Attempt, e.Undo}, time.Now())
-	case tasker.Retrying:
-		i.retries.Add(ctx, 1, i.ofStep(row.Namespace, row.Name, e.Step, "error_type", e.Error.Code))
-	case tasker.Failed:
-		if e.Error.Kind == tasker.KindRetryable {
-			i.exhausted.Add(ctx, 1, i.ofStep(row.Namespace, row.Name, e.Step, "", ""))
-		}
-	}
-	if outcome := outcomeOf(e); outcome != "" {
-		i.attempts.Add(ctx, 1, i.ofStep(row.Namespace, row.Name, e.Step, "outcome", outcome))
-	}
-	i.countChange(ctx, row, r, &e.Change)
-}
-
-func (i *instruments) countChange(ctx context.Context, row *tasker.Row, r *tasker.Record, c *tasker.Change) {
-	if c.From != c.To {
-		i.transitions.Add(ctx, 1, i.ofTransition("step", row.Namespace, c.From.String(), c.To.String()))
-	}
-	if c.TaskFrom == c.TaskTo {
-		return
-	}
-	i.transitions.Add(ctx, 1, i.ofTransition("task", row.Namespace, c.TaskFrom.String(), c.TaskTo.String()))
-	if c.TaskTo.Final() {
-		labels := i.ofTaskOutcome(row.Namespace, row.Name, c.TaskTo.String())
-		i.finished.Add(ctx, 1, labels)
-		i.taskDuration.Record(ctx, r.At.Sub(row.CreatedAt).Seconds(), labels)
-		i.active.Add(ctx, -1, i.ofNamespace(row.Namespace))
-	}
-}
-
-// begins is told that a handler begins.
-func (i *instruments) begins(ctx context.Context, a *tasker.Attempt, now time.Time) {
-	if at, ok := i.starts.take(attempt{a.TaskID, a.Step, a.Number, a.Undo}); ok {
-		i.queueWait.Record(ctx, now.Sub(at).Seconds(), i.ofNamespace(a.Namespace))
-	}
-}
-
-// ends is told that a handler is done.
-func (i *instruments) ends(ctx context.Context, a *tasker.Attempt, took time.Duration, outcome string) {
-	i.stepDuration.Record(ctx, took.Seconds(), i.ofStep(a.Namespace, a.Name, a.Step, "outcome", outcome))
-}
-
-// outcomeOfReturn names how a handler ended, before the engine has judged it.
-func outcomeOfReturn(ctx context.Context, err error, panicked bool) string {
-	var verdict *tasker.Error
-	switch {
-	case panicked:
-		return permanentError
-	case err == nil:
-		return success
-	case errors.Is(err, tasker.ErrParked):
-		return parked
-	case errors.Is(context.Cause(ctx), tasker.ErrLeaseLost):
-		return lost
-	case errors.Is(context.Cause(ctx), context.Canceled):
-		return cancelled
-	case ctx.Err() != nil:
-		return timeout
-	case errors.As(err, &verdict) && verdict.Kind == tasker.KindPermanent:
-		return permanentError
-	default:
-		return retryableError
-	}
+type eventKey struct {
+	namespace, event string
+	mode             tasker.Delivery
+	outcome          tasker.EventOutcome
 }
 
 // notice counts what becomes of domain events.
 func (w *wire) notice(n tasker.EventNotice) {
-	i, ctx := w.instruments, context.Background()
-	labels := i.with(labelKey{"event", n.Event.Namespace, n.Event.Name, string(n.Mode), string(n.Outcome)}, func() []attribute.KeyValue {
-		all := []attribute.KeyValue{attribute.String("namespace", n.Event.Namespace), attribute.String("event", n.Event.Name), attribute.String("mode", string(n.Mode))}
-		if n.Outcome == tasker.EventInvalid || n.Outcome == tasker.EventFailed {
-			all = append(all, attribute.String("reason", map[tasker.EventOutcome]string{tasker.EventInvalid: "schema", tasker.EventFailed: "reader"}[n.Outcome]))
-		}
-		return all
-	})
-	switch n.Outcome {
-	case tasker.EventPublished:
-		i.published.Add(ctx, 1, labels)
-	case tasker.EventInvalid:
-		i.failed.Add(ctx, 1, labels)
-	case tasker.EventDropped:
-		i.dropped.Add(ctx, 1, labels)
-	case tasker.EventFailed:
-		i.failed.Add(ctx, 1, labels)
-		i.delivered(ctx, &n)
-	case tasker.EventDelivered:
-		i.delivered(ctx, &n)
+	i := w.instruments
+	e := find(&i.events, eventKey{n.Event.Namespace, n.Event.Name, n.Mode, n.Outcome}, func() *eventMetrics { return i.event(&n) })
+	if e.counted != nil {
+		e.counted.n.Add(1)
+	}
+	if n.Outcome == tasker.EventDelivered || n.Outcome == tasker.EventFailed {
+		i.delivery.Record(context.Background(), n.Took.Seconds(), e.delivery...)
 	}
 }
 
-func (i *instruments) delivered(ctx context.Context, n *tasker.EventNotice) {
-	labels := i.with(labelKey{kind: "delivery", a: string(n.Mode), b: string(n.Outcome)}, func() []attribute.KeyValue {
-		return []attribute.KeyValue{attribute.String("mode", string(n.Mode)), attribute.String("result", string(n.Outcome))}
-	})
-	i.delivery.Record(ctx, n.Took.Seconds(), labels)
+func (i *instruments) event(n *tasker.EventNotice) *eventMetrics {
+	labels := []attribute.KeyValue{attribute.String("namespace", n.Event.Namespace), attribute.String("event", n.Event.Name), attribute.String("mode", string(n.Mode))}
+	m := &eventMetrics{delivery: recordOptions(attribute.String("mode", string(n.Mode)), attribute.String("result", string(n.Outcome)))}
+	switch n.Outcome {
+	case tasker.EventPublished:
+		m.counted = i.published.add(labels...)
+	case tasker.EventDropped:
+		m.counted = i.dropped.add(labels...)
+	case tasker.EventInvalid:
+		m.counted = i.failed.add(with(labels, attribute.String("reason", "schema"))...)
+	case tasker.EventFailed:
+		m.counted = i.failed.add(with(labels, attribute.String("reason", "reader"))...)
+	}
+	return m
 }

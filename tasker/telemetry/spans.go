@@ -72,10 +72,11 @@ func (w *wire) run(next tasker.Runner) tasker.Runner {
 		a := tasker.Current(ctx)
 		began, panicked := time.Now(), true
 		w.instruments.begins(ctx, a, began)
-		ctx, span := w.startAttempt(ctx, a)
-		a.SetTrace(traceparentOf(ctx))
+		ctx, span := w.tracer.Start(parentOf(ctx, a.Trace), undoOr(a.Undo, "tasker.step.undo", "tasker.step.execute"), ofConsumer)
 		key, open := attempt{a.TaskID, a.Step, a.Number, a.Undo}, (*openSpan)(nil)
 		if span.IsRecording() {
+			describe(span, a)
+			a.SetTrace(traceparentOf(ctx)) // what nobody samples need not be found again
 			open = &openSpan{Span: span}
 			w.add(key, open)
 		}
@@ -91,29 +92,26 @@ func (w *wire) run(next tasker.Runner) tasker.Runner {
 	}
 }
 
-func (w *wire) startAttempt(ctx context.Context, a *tasker.Attempt) (context.Context, trace.Span) {
-	ctx = parentOf(ctx, a.Trace)
-	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer)}
-	if trace.SpanContextFromContext(ctx).IsSampled() || !trace.SpanContextFromContext(ctx).IsValid() {
-		for _, cause := range a.Causes() {
-			link := trace.LinkFromContext(parentOf(context.Background(), cause))
-			options = append(options, trace.WithLinks(link))
-		}
-		options = append(options, trace.WithAttributes(append(taskAttributes(a.Namespace, a.Name, a.Version),
-			attribute.String("tasker.task.id", a.TaskID.String()),
-			attribute.String("tasker.correlation_id", a.CorrelationID),
-			attribute.String("tasker.step.name", a.Step),
-			attribute.Int("tasker.step.attempt", a.Number),
-			attribute.Int("tasker.step.max_attempts", a.Max),
-		)...))
+var ofConsumer = trace.WithSpanKind(trace.SpanKindConsumer)
+
+// describe says of an attempt's span which attempt it is, and what it follows
+// from.
+func describe(span trace.Span, a *tasker.Attempt) {
+	span.SetAttributes(append(taskAttributes(a.Namespace, a.Name, a.Version),
+		attribute.String("tasker.task.id", a.TaskID.String()),
+		attribute.String("tasker.correlation_id", a.CorrelationID),
+		attribute.String("tasker.step.name", a.Step),
+		attribute.Int("tasker.step.attempt", a.Number),
+		attribute.Int("tasker.step.max_attempts", a.Max))...)
+	for _, cause := range a.Causes() {
+		span.AddLink(trace.LinkFromContext(parentOf(context.Background(), cause)))
 	}
-	return w.tracer.Start(ctx, undoOr(a.Undo, "tasker.step.undo", "tasker.step.execute"), options...)
 }
 
 // recorded ends what a record tells the end of.
 func (w *wire) recorded(row *tasker.Row, r *tasker.Record, e *tasker.Event) {
 	if e.Step != "" {
-		if outcome := outcomeOf(e); outcome != "" {
+		if outcome := outcomeOf(e); outcome != none {
 			w.settle(attempt{row.ID, e.Step, e.Attempt, e.Undo}, e, outcome)
 		}
 	}
@@ -149,7 +147,7 @@ func (o *openSpans) add(key attempt, span *openSpan) {
 
 // settle ends the span of an attempt whose outcome is on record. Where the
 // handler still runs, its span ends now: the engine has given it up.
-func (o *openSpans) settle(key attempt, e *tasker.Event, outcome string) {
+func (o *openSpans) settle(key attempt, e *tasker.Event, outcome outcome) {
 	o.mu.Lock()
 	span := o.open[key]
 	delete(o.open, key)
@@ -157,7 +155,7 @@ func (o *openSpans) settle(key attempt, e *tasker.Event, outcome string) {
 	if span == nil {
 		return
 	}
-	span.SetAttributes(attribute.String("tasker.step.outcome", outcome))
+	span.SetAttributes(attribute.String("tasker.step.outcome", outcome.String()))
 	switch {
 	case e.Error != nil:
 		span.SetAttributes(attribute.String("error.type", e.Error.Code))
@@ -188,16 +186,16 @@ func (o *openSpans) returned(key attempt, span *openSpan, cause error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	span.returned = time.Now()
-	outcome := ""
+	outcome := none
 	switch {
 	case errors.Is(cause, tasker.ErrCancelled):
 		outcome = cancelled
 	case errors.Is(cause, tasker.ErrLeaseLost):
 		outcome = lost
 	}
-	if outcome != "" && o.open[key] == span {
+	if outcome != none && o.open[key] == span {
 		delete(o.open, key)
-		span.SetAttributes(attribute.String("tasker.step.outcome", outcome))
+		span.SetAttributes(attribute.String("tasker.step.outcome", outcome.String()))
 		span.end()
 	}
 }
@@ -211,7 +209,7 @@ func (o *openSpans) sweep(now time.Time) {
 	for key, span := range o.open {
 		if !span.returned.IsZero() && now.Sub(span.returned) > sweepAfter {
 			delete(o.open, key)
-			span.SetAttributes(attribute.String("tasker.step.outcome", lost))
+			span.SetAttributes(attribute.String("tasker.step.outcome", lost.String()))
 			span.end()
 		}
 	}

@@ -105,44 +105,6 @@ func (w *wire) observe(row tasker.Row, r tasker.Record) {
 	}
 }
 
-// Outcomes of attempts, as spans and metrics name them.
-const (
-	success        = "success"
-	retryableError = "retryable_error"
-	permanentError = "permanent_error"
-	timeout        = "timeout"
-	parked         = "parked"
-	cancelled      = "cancelled"
-	lost           = "lost"
-	withdrawn      = "withdrawn"
-)
-
-// outcomeOf names what an event says of an attempt; "" for what is not about
-// the end of one.
-func outcomeOf(e *tasker.Event) string {
-	switch e.Kind {
-	case tasker.Completed:
-		return success
-	case tasker.Retrying, tasker.Failed:
-		switch {
-		case e.Error.Code == tasker.CodeTimeout:
-			return timeout
-		case e.Error.Kind == tasker.KindPermanent:
-			return permanentError
-		default:
-			return retryableError
-		}
-	case tasker.Parked:
-		return parked
-	case tasker.Lost:
-		return lost
-	case tasker.Withdrawn:
-		return withdrawn
-	default:
-		return ""
-	}
-}
-
 // traceContext is the W3C form in which a task keeps where it belongs.
 var traceContext propagation.TraceContext
 
