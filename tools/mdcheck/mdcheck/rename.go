@@ -1,0 +1,116 @@
+package mdcheck
+
+import (
+	"bytes"
+	"path"
+	"strings"
+)
+
+// A declaration that is gone has most often got another name, or has moved to
+// another file of its folder. What the fence still shows finds it.
+
+// renamed looks for the declaration whose text is what the fence shows, but
+// for the name. One is the answer; none or several leave it to the reader.
+func (c *check) renamed(f *fence, n *note, d *directive, lost *missing) (*excerpt, *directive, error) {
+	shown := c.page.code(f)
+	old := lastName(lost.sym)
+	var found []*excerpt
+	var directives []*directive
+	for _, file := range c.neighbours(d.get("src")) {
+		src, err := c.source(c.path, file)
+		if err != nil {
+			continue
+		}
+		code := c.golang(src)
+		for i := range code.Decls {
+			decl := &code.Decls[i]
+			other := d.with(map[string]string{"src": file, "sym": decl.like(lost.sym)})
+			if len(code.find(decl.title())) != 1 || (decl.Recv != "") != strings.Contains(lost.sym, ".") {
+				continue
+			}
+			if e, err := c.snippet(c.path, other); err == nil && sameBut(e.text, shown, decl.Name, old) {
+				found, directives = append(found, e), append(directives, other)
+			}
+		}
+	}
+	if len(found) != 1 {
+		return nil, nil, lost
+	}
+	to := directives[0]
+	finding := c.find(n.line, Renamed, "%s declares no %s; %s:%d declares %s, with the same body", lost.file, lost.sym, to.get("src"), found[0].line(), to.get("sym"))
+	finding.Mendable = true
+	for _, key := range []string{"src", "sym"} {
+		if to.get(key) != d.get(key) {
+			c.edit(d.values[key].at, quoted(to.get(key)))
+		}
+	}
+	return found[0], to, nil
+}
+
+// with is the directive with other values.
+func (d *directive) with(values map[string]string) *directive {
+	other := &directive{kind: d.kind, values: map[string]value{}}
+	for key, v := range d.values {
+		other.values[key] = v
+	}
+	for key, text := range values {
+		other.values[key] = value{text: text, at: d.values[key].at}
+	}
+	return other
+}
+
+// like is the declaration's name in the form of another one.
+func (d *decl) like(sym string) string {
+	if d.Recv != "" && !strings.HasPrefix(sym, "(") {
+		return d.Recv + "." + d.Name
+	}
+	return d.title()
+}
+
+// neighbours are the Go files of a file's folder, itself first, as a directive
+// names them.
+func (c *check) neighbours(file string) []string {
+	names := []string{file}
+	folder, err := from(c.path, path.Dir(file))
+	if err != nil {
+		return names
+	}
+	entries, err := readDir(c.sources.root, folder)
+	if err != nil {
+		return names
+	}
+	for _, name := range entries {
+		if other := path.Join(path.Dir(file), name); strings.HasSuffix(name, ".go") && other != path.Clean(file) {
+			names = append(names, other)
+		}
+	}
+	return names
+}
+
+func lastName(sym string) string { return sym[strings.LastIndexByte(sym, '.')+1:] }
+
+// sameBut compares two texts in which the same declaration has other names.
+func sameBut(a, b []byte, nameA, nameB string) bool {
+	return bytes.Equal(withName(a, nameA, "\x00"), withName(b, nameB, "\x00"))
+}
+
+// withName puts another name in place of each whole word that is the name.
+func withName(text []byte, name, other string) []byte {
+	var b bytes.Buffer
+	for {
+		i := bytes.Index(text, []byte(name))
+		if i < 0 {
+			b.Write(text)
+			return b.Bytes()
+		}
+		end := i + len(name)
+		whole := (i == 0 || !isLetter(text[i-1])) && (end == len(text) || !isLetter(text[end]))
+		b.Write(text[:i])
+		if whole {
+			b.WriteString(other)
+		} else {
+			b.WriteString(name)
+		}
+		text = text[end:]
+	}
+}

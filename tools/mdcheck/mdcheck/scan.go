@@ -1,0 +1,479 @@
+package mdcheck
+
+import (
+	"bytes"
+	"strings"
+)
+
+// A page is a markdown file read line by line, as GitHub reads it: what is a
+// fence, what is a comment, what is a heading, and what is text. Offsets count
+// bytes from the start of the file, so that a fix can replace exactly them;
+// lines count from 1.
+type page struct {
+	text     []byte
+	fences   []fence
+	notes    []note
+	links    []link
+	labels   map[string]bool // of link definitions, as they compare
+	names    []span          // code in the text: `ChargeCard`
+	headings []string        // their markdown
+	anchors  []string        // ids given in HTML
+	unclosed []span          // comments without an end: offset and line
+}
+
+// span is a stretch of the file.
+type span struct{ start, end int }
+
+// fence is a fenced code block.
+type fence struct {
+	line       int
+	start, end int    // of the whole block, without the last line ending
+	info       span   // what follows the opening backticks
+	body       span   // whole lines, with their endings
+	mark       byte   // ` or ~
+	length     int    // of the opening run
+	tail       int    // of the closing run; 0 when there is none
+	prefix     string // before each line: quote signs, and the spaces of a list
+	indent     int    // of the fence itself, behind the prefix
+	crlf       bool
+}
+
+// note is an HTML comment that begins with the word mdcheck.
+type note struct {
+	line, last int // of its first and its last line
+	whole      span
+	body       span       // between the word and the -->
+	alone      bool       // on lines of its own, so that it may speak of a fence
+	shown      span       // inline: what stands before the closing comment
+	closed     bool       // inline: there is a closing comment
+	says       *directive // once it is parsed; nil when it is broken
+}
+
+type link struct {
+	at     int // offset
+	target string
+	label  string // of [text][label], whose definition must exist
+}
+
+// language is the first word behind the opening backticks, in small letters.
+func (p *page) language(f *fence) string {
+	fields := strings.Fields(string(p.text[f.info.start:f.info.end]))
+	if len(fields) == 0 {
+		return ""
+	}
+	return strings.ToLower(strings.Trim(fields[0], "{}."))
+}
+
+// code is what the fence shows: without the prefix, with plain line endings.
+func (p *page) code(f *fence) []byte {
+	body := p.text[f.body.start:f.body.end]
+	if f.prefix == "" && f.indent == 0 && !f.crlf {
+		return body
+	}
+	var b bytes.Buffer
+	for line := range bytes.Lines(body) {
+		line = bytes.TrimRight(line, "\r\n")
+		b.Write(strip(line, f.prefix, f.indent))
+		b.WriteByte('\n')
+	}
+	return b.Bytes()
+}
+
+// strip takes the prefix of a quote or list and the fence's own indentation
+// from a line, as far as they are there.
+func strip(line []byte, prefix string, indent int) []byte {
+	for _, sign := range []byte(prefix) {
+		switch {
+		case len(line) == 0:
+			return line
+		case line[0] == sign, sign == ' ' && line[0] == '\t':
+			line = line[1:]
+		}
+	}
+	for range indent {
+		if len(line) == 0 || line[0] != ' ' {
+			break
+		}
+		line = line[1:]
+	}
+	return line
+}
+
+// lineOf is the number of the line with the offset.
+func lineOf(text []byte, offset int) int {
+	return 1 + bytes.Count(text[:min(offset, len(text))], []byte{'\n'})
+}
+
+// scanner walks over the lines with the blocks that are open at each of them.
+type scanner struct {
+	page
+	line       int // number of the current one
+	start, end int // of the current one, without its ending
+	pos        int // how far it is read
+	inside     []container
+	fence      *fence
+	html       string // what ends the HTML block that is open; "" when none is
+	comment    span   // where that block began, and its line
+	paragraph  []span // its lines so far
+}
+
+// container is a quote or a list item that is open.
+type container struct {
+	quote  bool
+	indent int // columns that a line of the item is moved in
+}
+
+const blankEnds = "\x00" // ends an HTML block at a blank line
+
+// scan reads a page. It never fails: whatever the bytes are, they are some
+// markdown.
+func scan(text []byte) *page {
+	s := &scanner{page: page{text: text}}
+	at := frontMatter(text)
+	s.line = lineOf(text, at) - 1
+	for at < len(text) {
+		next := len(text)
+		s.end = next
+		if i := bytes.IndexByte(text[at:], '\n'); i >= 0 {
+			s.end, next = at+i, at+i+1
+		}
+		s.start = at
+		if s.end > s.start && text[s.end-1] == '\r' {
+			s.end--
+		}
+		s.line++
+		s.take()
+		at = next
+	}
+	s.endParagraph()
+	s.endFence(len(text), 0)
+	if s.html == "-->" {
+		s.unclosed = append(s.unclosed, s.comment)
+	}
+	return &s.page
+}
+
+// frontMatter is where the text begins behind a leading block of YAML.
+func frontMatter(text []byte) int {
+	if !bytes.HasPrefix(text, []byte("---\n")) && !bytes.HasPrefix(text, []byte("---\r\n")) {
+		return 0
+	}
+	at := bytes.IndexByte(text, '\n') + 1
+	for line := range bytes.Lines(text[at:]) {
+		at += len(line)
+		if w := strings.TrimSpace(string(line)); w == "---" || w == "..." {
+			return at
+		}
+	}
+	return 0
+}
+
+// take reads one line: first the containers that go on, then those that begin,
+// then what is in them.
+func (s *scanner) take() {
+	s.pos = s.start
+	matched := s.goOn()
+	whole := matched == len(s.inside)
+	switch {
+	case s.fence != nil && whole:
+		s.fenceLine()
+		return
+	case s.html != "" && whole:
+		s.htmlLine()
+		return
+	case s.fence != nil:
+		s.endFence(s.start, 0)
+	}
+	s.html = ""
+	s.leaf(s.open(matched))
+}
+
+// goOn eats the signs of the containers that the line continues, and says how
+// many these are.
+func (s *scanner) goOn() int {
+	for i, c := range s.inside {
+		indent := s.indentation()
+		switch {
+		case c.quote && indent < 4 && s.at(indent) == '>':
+			s.eatQuote(indent)
+		case !c.quote && s.blank():
+		case !c.quote && indent >= c.indent:
+			s.eat(c.indent)
+		default:
+			return i
+		}
+	}
+	return len(s.inside)
+}
+
+// open begins the quotes and list items that the line begins, and says how
+// many containers the line is in.
+func (s *scanner) open(matched int) int {
+	for {
+		indent := s.indentation()
+		sign := s.at(indent)
+		if indent >= 4 || sign == 0 || s.rule(indent) {
+			return matched
+		}
+		c := container{quote: sign == '>'}
+		if c.quote {
+			s.closeTo(matched)
+			s.eatQuote(indent)
+		} else {
+			width := s.marker(indent)
+			if width == 0 {
+				return matched
+			}
+			s.closeTo(matched)
+			s.eat(indent + width)
+			gap := s.indentation()
+			if gap > 4 || s.blank() {
+				gap = 1
+			}
+			s.eat(gap)
+			c.indent = indent + width + gap
+		}
+		s.inside = append(s.inside, c)
+		matched = len(s.inside)
+	}
+}
+
+func (s *scanner) eatQuote(indent int) {
+	s.eat(indent + 1)
+	if s.pos < s.end && s.text[s.pos] == ' ' {
+		s.pos++
+	}
+}
+
+// marker is the width of a list marker at the indentation, or 0.
+func (s *scanner) marker(indent int) int {
+	rest := s.text[s.pos+indent : s.end]
+	width := 0
+	if strings.IndexByte("-+*", rest[0]) >= 0 {
+		width = 1
+	} else {
+		for width < len(rest) && width < 9 && '0' <= rest[width] && rest[width] <= '9' {
+			width++
+		}
+		if width == 0 || width == len(rest) || rest[width] != '.' && rest[width] != ')' {
+			return 0
+		}
+		if len(s.paragraph) > 0 && (width != 1 || rest[0] != '1') && !s.inItem() {
+			return 0 // only a list that begins with 1 may interrupt a paragraph
+		}
+		width++
+	}
+	if width < len(rest) && rest[width] != ' ' && rest[width] != '\t' {
+		return 0
+	}
+	if width == len(rest) && len(s.paragraph) > 0 && !s.inItem() {
+		return 0
+	}
+	return width
+}
+
+func (s *scanner) inItem() bool {
+	return len(s.inside) > 0 && !s.inside[len(s.inside)-1].quote
+}
+
+// rule says whether the line is a thematic break: three or more of one sign.
+func (s *scanner) rule(indent int) bool {
+	sign, count := s.at(indent), 0
+	if sign != '-' && sign != '*' && sign != '_' {
+		return false
+	}
+	for _, c := range s.text[s.pos:s.end] {
+		switch c {
+		case sign:
+			count++
+		case ' ', '\t':
+		default:
+			return false
+		}
+	}
+	return count >= 3
+}
+
+// closeTo leaves the containers that the line does not continue.
+func (s *scanner) closeTo(matched int) {
+	s.endParagraph()
+	s.inside = s.inside[:matched]
+}
+
+// leaf reads what is left of the line behind its containers. Text goes on with
+// the paragraph above it even where the signs of its containers are left out.
+func (s *scanner) leaf(matched int) {
+	indent := s.indentation()
+	rest := s.text[min(s.pos+indent, s.end):s.end]
+	switch {
+	case s.blank():
+		s.closeTo(matched)
+	case indent >= 4 && len(s.paragraph) > 0:
+		s.paragraph = append(s.paragraph, span{s.pos, s.end})
+	case indent >= 4: // code by indentation
+		s.closeTo(matched)
+	case opensFence(rest):
+		s.closeTo(matched)
+		s.openFence(rest, indent)
+	case headingLevel(rest) > 0:
+		s.closeTo(matched)
+		s.heading(rest)
+	case len(s.paragraph) > 0 && matched == len(s.inside) && underlines(rest):
+		s.underline()
+	case s.rule(indent):
+		s.closeTo(matched)
+	case s.opensHTML(rest):
+		s.closeTo(matched)
+		s.comment = span{s.pos + indent, s.line}
+		s.htmlLine()
+	default:
+		if len(s.paragraph) == 0 {
+			s.closeTo(matched)
+		}
+		s.paragraph = append(s.paragraph, span{s.pos, s.end})
+	}
+}
+
+// opensFence says whether three or more backticks or tildes begin a code block.
+func opensFence(rest []byte) bool {
+	mark := rest[0]
+	return (mark == '`' || mark == '~') && run(rest, mark) >= 3 &&
+		(mark == '~' || bytes.IndexByte(rest[run(rest, mark):], '`') < 0)
+}
+
+func (s *scanner) openFence(rest []byte, indent int) {
+	length := run(rest, rest[0])
+	s.fences = append(s.fences, fence{
+		line: s.line, start: s.pos + indent, body: span{s.next(), s.next()},
+		info: span{s.end - len(rest) + length, s.end},
+		mark: rest[0], length: length, prefix: s.prefix(), indent: indent,
+		crlf: s.end < len(s.text) && s.text[s.end] == '\r',
+	})
+	s.fence = &s.fences[len(s.fences)-1]
+}
+
+// prefix is what stands before each line of a block that begins here: list
+// markers become spaces, quote signs stay.
+func (s *scanner) prefix() string {
+	if s.pos == s.start {
+		return ""
+	}
+	before := bytes.Clone(s.text[s.start:s.pos])
+	for i, c := range before {
+		if c != '>' && c != '\t' {
+			before[i] = ' '
+		}
+	}
+	return string(before)
+}
+
+func (s *scanner) next() int {
+	at := s.end
+	if at < len(s.text) && s.text[at] == '\r' {
+		at++
+	}
+	return min(at+1, len(s.text))
+}
+
+// fenceLine is a line of the open fence, or the one that closes it.
+func (s *scanner) fenceLine() {
+	indent := s.indentation()
+	if indent < 4 && s.at(indent) == s.fence.mark {
+		rest := s.text[s.pos+indent : s.end]
+		if n := run(rest, s.fence.mark); n >= s.fence.length && len(bytes.TrimSpace(rest[n:])) == 0 {
+			s.endFence(s.start, n)
+			return
+		}
+	}
+	s.fence.body.end = s.next()
+}
+
+func (s *scanner) endFence(body, tail int) {
+	if s.fence == nil {
+		return
+	}
+	s.fence.body.end, s.fence.tail = body, tail
+	s.fence.end = s.end
+	if tail == 0 {
+		s.fence.end = body
+	}
+	s.fence.body.start = min(s.fence.body.start, body)
+	s.fence = nil
+}
+
+func run(text []byte, sign byte) int {
+	n := 0
+	for n < len(text) && text[n] == sign {
+		n++
+	}
+	return n
+}
+
+func headingLevel(rest []byte) int {
+	level := run(rest, '#')
+	if level > 6 || level < len(rest) && rest[level] != ' ' && rest[level] != '\t' {
+		return 0
+	}
+	return level
+}
+
+func (s *scanner) heading(rest []byte) {
+	level := headingLevel(rest)
+	title := bytes.TrimSpace(rest[level:])
+	if bare := bytes.TrimRight(title, "#"); len(bare) == 0 || len(bare) < len(title) && bare[len(bare)-1] == ' ' {
+		title = bytes.TrimSpace(bare)
+	}
+	s.headings = append(s.headings, string(title))
+	s.inline([]span{{s.end - len(rest) + level, s.end}})
+}
+
+// underlines says whether the line makes a heading of the paragraph above it.
+func underlines(rest []byte) bool {
+	return (rest[0] == '=' || rest[0] == '-') && len(bytes.TrimSpace(rest[run(rest, rest[0]):])) == 0
+}
+
+func (s *scanner) underline() {
+	var title []string
+	for _, l := range s.paragraph {
+		title = append(title, strings.TrimSpace(string(s.text[l.start:l.end])))
+	}
+	s.headings = append(s.headings, strings.Join(title, " "))
+	s.endParagraph()
+}
+
+// indentation is the width of the whitespace ahead; a tab counts as four.
+func (s *scanner) indentation() int {
+	n := 0
+	for _, c := range s.text[s.pos:s.end] {
+		switch c {
+		case ' ':
+			n++
+		case '\t':
+			n += 4
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+// at is the byte behind so many spaces, or 0.
+func (s *scanner) at(indent int) byte {
+	if i := s.pos + indent; i < s.end {
+		return s.text[i]
+	}
+	return 0
+}
+
+// eat goes on by so many columns.
+func (s *scanner) eat(columns int) {
+	for columns > 0 && s.pos < s.end {
+		columns--
+		if s.text[s.pos] == '\t' {
+			columns -= 3
+		}
+		s.pos++
+	}
+}
+
+func (s *scanner) blank() bool { return len(bytes.TrimLeft(s.text[s.pos:s.end], " \t")) == 0 }
