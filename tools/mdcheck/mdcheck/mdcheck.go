@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Options say what a check does besides comparing.
@@ -47,7 +48,7 @@ type Repository struct {
 	module  string // slash path from dir to the module's folder
 	options Options
 	sources sources
-	index   index
+	indexed sync.Map // by folder: *index
 }
 
 // Open finds the repository around a file or folder: the nearest folder above
@@ -180,21 +181,7 @@ func (r *Repository) leaveOut(folder string) bool {
 // whatever is found; the findings are sorted by file and line.
 func (r *Repository) Check(ctx context.Context, documents []string) *Report {
 	checks := make([]*check, len(documents))
-	next := make(chan int)
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(documents)) {
-		workers.Go(func() {
-			for i := range next {
-				checks[i] = r.check(documents[i])
-			}
-		})
-	}
-	for i := range documents {
-		next <- i
-	}
-	close(next)
-	workers.Wait()
-
+	inParallel(len(documents), func(i int) { checks[i] = r.check(documents[i]) })
 	if r.options.Run {
 		runTranscripts(ctx, checks)
 		askTests(ctx, checks)
@@ -208,4 +195,18 @@ func (r *Repository) Check(ctx context.Context, documents []string) *Report {
 	}
 	sortFindings(report.Findings)
 	return report
+}
+
+// inParallel does something for each number below n, on all processors.
+func inParallel(n int, do func(i int)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	workers.Wait()
 }

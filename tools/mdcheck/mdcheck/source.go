@@ -29,6 +29,8 @@ type source struct {
 	code  *goFile
 	cut   sync.Once
 	marks []mark
+	scan  sync.Once
+	page  *page
 }
 
 // sources are the files that were read so far. All reading goes through the
