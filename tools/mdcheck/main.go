@@ -11,12 +11,16 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/tasker-systems/tasker-go/tools/mdcheck/mdcheck"
 )
 
 func main() {
+	// A check is over before it pays to collect garbage, unless it grows large.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(1 << 30)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
@@ -121,6 +125,9 @@ func check(ctx context.Context, a *asked, stdout, stderr io.Writer) (int, error)
 	documents, err := repo.Documents(a.paths...)
 	if err != nil {
 		return 0, err
+	}
+	if a.watch {
+		return 0, watch(ctx, a, repo, documents, stdout)
 	}
 	report := repo.Check(ctx, documents)
 	v := view{Report: report, repo: repo, coverage: a.coverage}

@@ -24,13 +24,6 @@ type check struct {
 	runs     []*transcript
 	asked    []*testValue
 	uses     map[string]bool // the files that were looked at
-	subjects []subject
-}
-
-// subject is what a subtest is made of: a directive, or all links of a page.
-type subject struct {
-	line int
-	what string
 }
 
 // checked languages are those whose blocks must say where they come from.
@@ -174,7 +167,6 @@ func (c *check) follow(d *directive) (*excerpt, error) {
 
 // compare holds a fence to its source.
 func (c *check) compare(f *fence, n *note, d *directive) {
-	c.subjects = append(c.subjects, subject{n.line, d.title()})
 	e, err := c.follow(d)
 	var lost *missing
 	if errors.As(err, &lost) {

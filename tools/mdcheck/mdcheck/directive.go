@@ -13,22 +13,29 @@ import (
 // has spaces. The first key says what kind it is.
 type directive struct {
 	kind   string // src, yaml, mermaid, run, test, skip, document
-	values map[string]value
+	values []value
 }
 
-// value is what a key stands for, and where in the page it is written, quotes
-// and all.
+// value is what a key stands for, and where in the page that is written,
+// quotes and all.
 type value struct {
-	text string
-	at   span
+	key, text string
+	at        span
 }
 
-func (d *directive) get(key string) string { return d.values[key].text }
-
-func (d *directive) has(key string) bool {
-	_, has := d.values[key]
-	return has
+// value is that of a key, or an empty one.
+func (d *directive) value(key string) value {
+	for _, v := range d.values {
+		if v.key == key {
+			return v
+		}
+	}
+	return value{}
 }
+
+func (d *directive) get(key string) string { return d.value(key).text }
+
+func (d *directive) has(key string) bool { return d.value(key).key != "" }
 
 // kinds are the directives, each with the keys it knows. A kind that is bare
 // is a word; any other is itself a key with a value.
@@ -51,7 +58,7 @@ var kinds = []struct {
 // at an offset of the page. The error says what is wrong with it and what
 // would be right.
 func parseDirective(text string, offset int) (*directive, error) {
-	d := &directive{values: map[string]value{}}
+	d := &directive{}
 	rest := text
 	for {
 		rest = strings.TrimLeft(rest, " \t\r\n")
@@ -62,18 +69,18 @@ func parseDirective(text string, offset int) (*directive, error) {
 		if n < 0 {
 			n = len(rest)
 		}
-		key, v := rest[:n], value{}
+		v := value{key: rest[:n]}
 		rest = rest[n:]
 		bare := rest == "" || rest[0] != '='
 		if !bare {
 			begin := offset + len(text) - len(rest) + 1
 			var err error
 			if v.text, rest, err = word(rest[1:]); err != nil {
-				return nil, fmt.Errorf("%s=%w", key, err)
+				return nil, fmt.Errorf("%s=%w", v.key, err)
 			}
 			v.at = span{begin, offset + len(text) - len(rest)}
 		}
-		if err := d.add(key, v, bare); err != nil {
+		if err := d.add(v, bare); err != nil {
 			return nil, err
 		}
 	}
@@ -85,6 +92,12 @@ func parseDirective(text string, offset int) (*directive, error) {
 
 // word reads a value: plain up to a space, or quoted.
 func word(text string) (value, rest string, err error) {
+	if n := strings.IndexAny(text, " \t\r\n\"'"); n < 0 || strings.IndexByte("\"'", text[n]) < 0 {
+		if n < 0 {
+			n = len(text)
+		}
+		return text[:n], text[n:], nil
+	}
 	var b strings.Builder
 	quote := byte(0)
 	i := 0
@@ -118,7 +131,8 @@ func quoted(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
-func (d *directive) add(key string, v value, bare bool) error {
+func (d *directive) add(v value, bare bool) error {
+	key := v.key
 	if d.kind == "" {
 		for _, k := range kinds {
 			if k.name != key {
@@ -143,7 +157,7 @@ func (d *directive) add(key string, v value, bare bool) error {
 	if !bare && v.text == "" {
 		return fmt.Errorf("%s is empty", key)
 	}
-	d.values[key] = v
+	d.values = append(d.values, v)
 	return nil
 }
 

@@ -45,10 +45,13 @@ func (c *check) replace(f *fence, text []byte) {
 // longest run of its own sign. It is 0 when the fence is long enough.
 func tooShort(f *fence, text []byte) int {
 	longest := 0
-	for i := 0; i < len(text); i++ {
-		if n := run(text[i:], f.mark); n > 0 {
-			longest, i = max(longest, n), i+n
+	for {
+		i := bytes.IndexByte(text, f.mark)
+		if i < 0 {
+			break
 		}
+		n := run(text[i:], f.mark)
+		longest, text = max(longest, n), text[i+n:]
 	}
 	if longest < f.length {
 		return 0

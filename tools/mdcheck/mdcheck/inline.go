@@ -77,7 +77,7 @@ func labelOf(text []byte) string {
 // inline reads the text of some lines.
 func (s *scanner) inline(lines []span) {
 	p := prose{lines: lines, text: s.text[lines[0].start:lines[len(lines)-1].end]}
-	if bytes.IndexAny(p.text, "`[<") < 0 {
+	if bytes.IndexByte(p.text, '`') < 0 && bytes.IndexByte(p.text, '[') < 0 && bytes.IndexByte(p.text, '<') < 0 {
 		return
 	}
 	if len(lines) > 1 && !s.oneStretch(lines) {

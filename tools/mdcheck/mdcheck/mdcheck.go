@@ -49,6 +49,7 @@ type Repository struct {
 	options Options
 	sources sources
 	indexed sync.Map // by folder: *index
+	uses    map[string]map[string]bool // by document: the files it depends on
 }
 
 // Open finds the repository around a file or folder: the nearest folder above
@@ -72,7 +73,7 @@ func Open(at string, options Options) (*Repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repository{dir: dir, module: slashFrom(dir, module), options: options}
+	r := &Repository{dir: dir, module: slashFrom(dir, module), options: options, uses: map[string]map[string]bool{}}
 	r.sources = sources{root: root, files: map[string]*source{}, cache: openCache(options.CacheDir, dir)}
 	return r, nil
 }
@@ -180,21 +181,69 @@ func (r *Repository) leaveOut(folder string) bool {
 // Check checks documents, as Documents lists them. All of them are checked
 // whatever is found; the findings are sorted by file and line.
 func (r *Repository) Check(ctx context.Context, documents []string) *Report {
+	report := &Report{Documents: len(documents)}
+	for _, c := range r.checkAll(ctx, documents) {
+		report.add(c)
+	}
+	sortFindings(report.Findings)
+	return report
+}
+
+// checkAll reads and compares the documents side by side, then runs what is to
+// be run one after the other, then writes what is to be written.
+func (r *Repository) checkAll(ctx context.Context, documents []string) []*check {
 	checks := make([]*check, len(documents))
 	inParallel(len(documents), func(i int) { checks[i] = r.check(documents[i]) })
 	if r.options.Run {
 		runTranscripts(ctx, checks)
 		askTests(ctx, checks)
 	}
-	report := &Report{Documents: len(documents)}
 	for _, c := range checks {
 		if r.options.Fix {
 			c.fix()
 		}
-		report.add(c)
+		r.uses[c.path] = c.uses
 	}
-	sortFindings(report.Findings)
-	return report
+	return checks
+}
+
+// Changed tells that files are not what they were, as slash paths from the
+// repository's root, and gives the documents that this concerns: themselves,
+// and those that showed or named something of them when last checked.
+func (r *Repository) Changed(files ...string) (documents []string) {
+	for _, file := range files {
+		r.sources.forget(file)
+		if strings.HasSuffix(file, ".go") {
+			r.indexed.Clear()
+		}
+	}
+	for document, uses := range r.uses {
+		concerns := func(file string) bool {
+			return file == document || uses[file] || uses[path.Dir(file)] || strings.HasSuffix(file, ".go") && uses[anyGoFile]
+		}
+		if slices.ContainsFunc(files, concerns) {
+			documents = append(documents, document)
+		}
+	}
+	slices.Sort(documents)
+	return documents
+}
+
+// Folders lists the folders that documents and their sources may be in, as
+// absolute paths.
+func (r *Repository) Folders() (folders []string, err error) {
+	seen := map[string]bool{}
+	err = r.walk(r.module, func(file string) { seen[path.Dir(file)] = true })
+	for _, uses := range r.uses {
+		for file := range uses {
+			seen[path.Dir(file)] = true
+		}
+	}
+	for folder := range seen {
+		folders = append(folders, filepath.Join(r.dir, filepath.FromSlash(folder)))
+	}
+	slices.Sort(folders)
+	return folders, err
 }
 
 // inParallel does something for each number below n, on all processors.

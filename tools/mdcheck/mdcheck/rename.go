@@ -3,6 +3,7 @@ package mdcheck
 import (
 	"bytes"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -24,7 +25,7 @@ func (c *check) renamed(f *fence, n *note, d *directive, lost *missing) (*excerp
 		code := c.golang(src)
 		for i := range code.Decls {
 			decl := &code.Decls[i]
-			other := d.with(map[string]string{"src": file, "sym": decl.like(lost.sym)})
+			other := d.with("src", file).with("sym", decl.like(lost.sym))
 			if len(code.find(decl.title())) != 1 || (decl.Recv != "") != strings.Contains(lost.sym, ".") {
 				continue
 			}
@@ -41,20 +42,19 @@ func (c *check) renamed(f *fence, n *note, d *directive, lost *missing) (*excerp
 	finding.Mendable = true
 	for _, key := range []string{"src", "sym"} {
 		if to.get(key) != d.get(key) {
-			c.edit(d.values[key].at, quoted(to.get(key)))
+			c.edit(d.value(key).at, quoted(to.get(key)))
 		}
 	}
 	return found[0], to, nil
 }
 
-// with is the directive with other values.
-func (d *directive) with(values map[string]string) *directive {
-	other := &directive{kind: d.kind, values: map[string]value{}}
-	for key, v := range d.values {
-		other.values[key] = v
-	}
-	for key, text := range values {
-		other.values[key] = value{text: text, at: d.values[key].at}
+// with is the directive with another value for a key.
+func (d *directive) with(key, text string) *directive {
+	other := &directive{kind: d.kind, values: slices.Clone(d.values)}
+	for i := range other.values {
+		if other.values[i].key == key {
+			other.values[i].text = text
+		}
 	}
 	return other
 }
@@ -75,6 +75,7 @@ func (c *check) neighbours(file string) []string {
 	if err != nil {
 		return names
 	}
+	c.uses[folder] = true // a new file in it may be the answer
 	entries, err := readDir(c.sources.root, folder)
 	if err != nil {
 		return names

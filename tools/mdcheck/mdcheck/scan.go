@@ -129,6 +129,8 @@ const blankEnds = "\x00" // ends an HTML block at a blank line
 // markdown.
 func scan(text []byte) *page {
 	s := &scanner{page: page{text: text}}
+	s.fences = make([]fence, 0, bytes.Count(text, []byte("```"))/2)
+	s.notes = make([]note, 0, bytes.Count(text, []byte("mdcheck")))
 	at := frontMatter(text)
 	s.line = lineOf(text, at) - 1
 	for at < len(text) {
@@ -143,7 +145,7 @@ func scan(text []byte) *page {
 		}
 		s.line++
 		s.take()
-		at = next
+		at = s.skip(next)
 	}
 	s.endParagraph()
 	s.endFence(len(text), 0)
@@ -151,6 +153,22 @@ func scan(text []byte) *page {
 		s.unclosed = append(s.unclosed, s.comment)
 	}
 	return &s.page
+}
+
+// skip leaves out the lines of a fence in which its sign is not, for none of
+// them can end it.
+func (s *scanner) skip(at int) int {
+	if s.fence == nil || len(s.inside) > 0 {
+		return at
+	}
+	rest := s.text[at:]
+	n := bytes.IndexByte(rest, s.fence.mark)
+	if n < 0 {
+		n = len(rest)
+	}
+	n = 1 + bytes.LastIndexByte(rest[:n], '\n')
+	s.line += bytes.Count(rest[:n], []byte{'\n'})
+	return at + n
 }
 
 // frontMatter is where the text begins behind a leading block of YAML.

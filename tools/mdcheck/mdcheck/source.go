@@ -10,6 +10,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"syscall"
 	"unicode/utf8"
 )
 
@@ -62,14 +63,21 @@ func (s *sources) forget(path string) {
 	delete(s.files, path)
 }
 
-// readText reads a file that must hold text.
+// readText reads a file that must hold text. It is opened without waiting, so
+// that a pipe cannot keep us.
 func (s *sources) readText(path string) ([]byte, error) {
-	info, err := s.root.Stat(path)
+	f, err := s.root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errors.New("there is no such file")
 	case err != nil && strings.Contains(err.Error(), "escapes"):
 		return nil, errors.New("it leads out of the repository, and only what is in it can be shown")
+	case err != nil:
+		return nil, plain(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
 	case err != nil:
 		return nil, plain(err)
 	case info.IsDir():
@@ -79,25 +87,12 @@ func (s *sources) readText(path string) ([]byte, error) {
 	case info.Size() > maxSource:
 		return nil, fmt.Errorf("it has %d MB, and a text that is shown has at most %d", info.Size()>>20, maxSource>>20)
 	}
-	text, err := s.readAll(path, info.Size())
-	if err != nil {
+	text := make([]byte, info.Size())
+	n, err := io.ReadFull(f, text)
+	if err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
 		return nil, plain(err)
 	}
-	return text, checkText(text)
-}
-
-func (s *sources) readAll(path string, size int64) ([]byte, error) {
-	f, err := s.root.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text := make([]byte, size)
-	n, err := io.ReadFull(f, text)
-	if err == io.ErrUnexpectedEOF || err == io.EOF {
-		err = nil
-	}
-	return text[:n], err
+	return text[:n], checkText(text[:n])
 }
 
 // plain is an error without the operation and the path, which the finding

@@ -38,7 +38,6 @@ const (
 // value reads the comment of a value, which is asked for once all documents
 // are read.
 func (c *check) value(n *note, d *directive) {
-	c.subjects = append(c.subjects, subject{n.line, d.title()})
 	if !n.closed {
 		c.find(n.line, Broken, "the value of %s is never closed; write it, and <!-- /mdcheck --> behind it", d.get("test"))
 		return

@@ -42,7 +42,6 @@ var exitCode = regexp.MustCompile(`^\[(\d{1,3})\]$`)
 
 // transcript reads a fence of commands, to be run once all documents are read.
 func (c *check) transcript(f *fence, n *note, d *directive) {
-	c.subjects = append(c.subjects, subject{n.line, "run " + d.get("dir")})
 	t := &transcript{check: c, fence: f, note: n, timeout: time.Minute}
 	if err := t.read(d); err != nil {
 		c.find(n.line, Broken, "%s", err)
