@@ -64,6 +64,9 @@ func (v *view) text(w io.Writer) error {
 		}
 	}
 	b.WriteString(v.Summary())
+	for _, n := range v.NotRun {
+		fmt.Fprintf(&b, "  %s:%d: not run: %s\n", v.path(n.File), n.Line, n.What)
+	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
@@ -84,9 +87,9 @@ func (v *view) json(w io.Writer) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	if v.Findings == nil {
-		v.Findings = []mdcheck.Finding{}
-	}
+	v.Findings = append([]mdcheck.Finding{}, v.Findings...) // [] when there are none
+	v.NotRun = append([]mdcheck.NotRun{}, v.NotRun...)
+	v.Coverage = append([]mdcheck.PostCoverage{}, v.Coverage...)
 	return encoder.Encode(v.Report)
 }
 

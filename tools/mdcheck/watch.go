@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,9 +45,7 @@ func watch(ctx context.Context, a *asked, repo *mdcheck.Repository, documents []
 			if err != nil || changed == nil {
 				return err
 			}
-			if documents, err = concerned(a, repo, changed); err != nil {
-				return err
-			}
+			documents = concerned(a, repo, changed)
 		}
 	}
 }
@@ -65,32 +65,15 @@ func look(repo *mdcheck.Repository, eyes *fsnotify.Watcher) error {
 
 // concerned are the documents to check after a change: those that depend on a
 // changed file, and those that are new.
-func concerned(a *asked, repo *mdcheck.Repository, changed []string) ([]string, error) {
-	documents := repo.Changed(changed...)
+func concerned(a *asked, repo *mdcheck.Repository, changed []string) []string {
 	all, err := repo.Documents(a.paths...)
 	if err != nil {
-		return nil, nil // in the middle of a move; the next change will tell
+		return nil // in the middle of a move; the next change will tell
 	}
-	is := map[string]bool{}
-	for _, d := range documents {
-		is[d] = true
-	}
-	there := map[string]bool{}
-	for _, d := range all {
-		there[d] = true
-	}
-	for _, file := range changed {
-		if there[file] && !is[file] {
-			documents = append(documents, file)
-		}
-	}
-	var left []string
-	for _, d := range documents {
-		if there[d] {
-			left = append(left, d)
-		}
-	}
-	return left, nil
+	documents := append(repo.Changed(changed...), changed...)
+	slices.Sort(documents)
+	documents = slices.Compact(documents)
+	return slices.DeleteFunc(documents, func(d string) bool { return !slices.Contains(all, d) })
 }
 
 // nextChange waits for files to change and then to rest, and names them as
@@ -109,13 +92,30 @@ func nextChange(ctx context.Context, repo *mdcheck.Repository, eyes *fsnotify.Wa
 			if event.Op == fsnotify.Chmod || strings.HasSuffix(event.Name, ".tmp") {
 				continue
 			}
-			if event.Has(fsnotify.Create) {
-				_ = eyes.Add(event.Name) // when it is a folder
-			}
-			if name, err := filepath.Rel(repo.Dir(), event.Name); err == nil {
-				changed = append(changed, filepath.ToSlash(name))
-				rest = time.After(quiet)
+			for _, name := range within(event, eyes) {
+				if name, err := filepath.Rel(repo.Dir(), name); err == nil {
+					changed = append(changed, filepath.ToSlash(name))
+					rest = time.After(quiet)
+				}
 			}
 		}
 	}
+}
+
+// within is what an event is about: a file, or a folder that has come with all
+// that is in it by then. The folder is watched from here on.
+func within(event fsnotify.Event, eyes *fsnotify.Watcher) []string {
+	names := []string{event.Name}
+	if !event.Has(fsnotify.Create) {
+		return names
+	}
+	if info, err := os.Stat(event.Name); err != nil || !info.IsDir() {
+		return names
+	}
+	_ = eyes.Add(event.Name)
+	entries, _ := os.ReadDir(event.Name) // what came before it was watched
+	for _, e := range entries {
+		names = append(names, filepath.Join(event.Name, e.Name()))
+	}
+	return names
 }

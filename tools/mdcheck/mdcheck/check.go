@@ -18,7 +18,7 @@ type check struct {
 	edits    []edit
 	counts   Counts
 	skips    int
-	notRun   int
+	notRun   []NotRun
 	coverage *PostCoverage
 	shown    []*excerpt // of Go files, for the coverage
 	runs     []*transcript

@@ -139,15 +139,15 @@ func (d *directive) add(v value, bare bool) error {
 				continue
 			}
 			if k.bare != bare {
-				return fmt.Errorf("it is written %s", map[bool]string{true: key, false: key + "=…"}[k.bare])
+				return fmt.Errorf("%s", map[bool]string{true: key + " is a word of its own and takes no value", false: key + " needs a value: " + key + "=…"}[k.bare])
 			}
 			d.kind = key
 		}
 		if d.kind == "" {
-			return fmt.Errorf("there is no directive %q%s; it begins with %s", key, template.Suggest(key, kindNames()), strings.Join(kindNames(), ", "))
+			return fmt.Errorf("there is no directive %q%s", key, known(key, kindNames(), "one begins with"))
 		}
 	} else if keys := keysOf(d.kind); !slices.Contains(keys, key) {
-		return fmt.Errorf("%s knows no key %q%s", d.kind, key, known(key, keys))
+		return fmt.Errorf("%s knows no key %q%s", d.kind, key, known(key, keys, "it takes"))
 	} else if bare {
 		return fmt.Errorf("%s needs a value: %s=…", key, key)
 	}
@@ -161,15 +161,15 @@ func (d *directive) add(v value, bare bool) error {
 	return nil
 }
 
-// known is the end of a message about a key that is not among those.
-func known(key string, keys []string) string {
+// known is the end of a message about a word that is not among those.
+func known(key string, keys []string, takes string) string {
 	if len(keys) == 0 {
 		return "; it takes none"
 	}
 	if near := template.Suggest(key, keys); near != "" {
 		return near
 	}
-	return "; it takes " + strings.Join(keys, ", ")
+	return "; " + takes + " " + strings.Join(keys, ", ")
 }
 
 func kindNames() (names []string) {

@@ -2,10 +2,9 @@ package mdcheck
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // excerpt is what a fence must show, and where it comes from.
@@ -134,6 +133,9 @@ func (e *excerpt) gapAt(offset int) (span, bool) {
 // snippet follows a directive src=….
 func (c *check) snippet(document string, d *directive) (*excerpt, error) {
 	f, err := c.source(document, d.get("src"))
+	if errors.Is(err, errNoFile) && d.has("sym") {
+		return nil, &missing{file: d.get("src"), sym: d.get("sym"), gone: true}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -157,14 +159,18 @@ func (c *check) snippet(document string, d *directive) (*excerpt, error) {
 	return e, nil
 }
 
-// missing is a symbol that its file does not declare.
+// missing is a symbol that its file does not declare, or whose file is gone.
 type missing struct {
 	file, sym string
-	names     []string
+	gone      bool
+	near      string // the end of the message
 }
 
 func (m *missing) Error() string {
-	return fmt.Sprintf("%s declares no %s%s", m.file, m.sym, template.Suggest(m.sym, m.names))
+	if m.gone {
+		return fmt.Sprintf("%s: %s%s", m.file, errNoFile, m.near)
+	}
+	return fmt.Sprintf("%s declares no %s%s", m.file, m.sym, m.near)
 }
 
 // symbol narrows an excerpt to a declaration, or to a statement of it.
@@ -180,11 +186,7 @@ func (c *check) symbol(e *excerpt, d *directive) error {
 	found := code.find(sym)
 	switch {
 	case len(found) == 0:
-		m := &missing{file: name, sym: sym}
-		for i := range code.Decls {
-			m.names = append(m.names, code.Decls[i].title())
-		}
-		return m
+		return &missing{file: name, sym: sym, near: code.near(sym)}
 	case len(found) > 1:
 		return fmt.Errorf("%s declares %s %d times, at lines %d and %d; use region=…", name, sym, len(found), lineOf(e.source.text, found[0].Start), lineOf(e.source.text, found[1].Start))
 	}

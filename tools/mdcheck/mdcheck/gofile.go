@@ -8,6 +8,8 @@ import (
 	goscanner "go/scanner"
 	"go/token"
 	"strings"
+
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // goFile is what a Go file declares. It holds offsets and names and no syntax
@@ -206,6 +208,20 @@ func (g *goFile) find(sym string) (found []*decl) {
 		}
 	}
 	return found
+}
+
+// near is the end of a message about a symbol that is not declared: the one
+// that was most likely meant.
+func (g *goFile) near(sym string) string {
+	var names []string
+	for i := range g.Decls {
+		d := &g.Decls[i]
+		if d.Name == sym {
+			return fmt.Sprintf("; did you mean %q?", d.Recv+"."+d.Name)
+		}
+		names = append(names, d.like(sym))
+	}
+	return template.Suggest(sym, names)
 }
 
 // enclosing is the declaration around an offset, or nil.

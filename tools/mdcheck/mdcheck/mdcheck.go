@@ -48,7 +48,7 @@ type Repository struct {
 	module  string // slash path from dir to the module's folder
 	options Options
 	sources sources
-	indexed sync.Map // by folder: *index
+	indexed sync.Map                   // by folder: *index
 	uses    map[string]map[string]bool // by document: the files it depends on
 }
 

@@ -1,6 +1,7 @@
 package mdcheck
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ func (c *check) names() {
 		c.counts.Names++
 		if !known {
 			name := strings.Join(parts, ".")
-			c.find(c.line(at.start), Name, "`%s` is declared neither in this folder nor in the module%s; a name that is not meant as ours goes into allow=\"…\" of <!-- mdcheck document … -->", name, template.Suggest(parts[len(parts)-1], c.allNames()))
+			c.find(c.line(at.start), Name, "`%s` is declared neither in this folder nor in the module; a name that is not meant as ours goes into allow=\"…\" of <!-- mdcheck document … -->%s", name, template.Suggest(name, c.allNames()))
 		}
 	}
 }
@@ -155,10 +156,19 @@ func (c *check) indexes() []*index {
 // anyGoFile stands for all of them among the files that a document depends on.
 const anyGoFile = "*.go"
 
+// allNames are those that a text could have meant.
 func (c *check) allNames() (names []string) {
 	for _, x := range c.indexes() {
+		names = slices.AppendSeq(names, maps.Keys(x.members))
 		for name := range x.names {
-			names = append(names, name)
+			if isExported(name) {
+				names = append(names, name)
+			}
+		}
+		for pkg, of := range x.packages {
+			for name := range of {
+				names = append(names, pkg+"."+name)
+			}
 		}
 	}
 	slices.Sort(names)

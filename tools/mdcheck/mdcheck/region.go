@@ -79,7 +79,7 @@ func (f *source) region(name string, within span) (span, error) {
 	var found []span
 	var names []string
 	for _, m := range f.markers() {
-		if m.line.start < within.start || m.line.start > within.end {
+		if m.line.start < within.start || m.line.start >= within.end {
 			continue
 		}
 		line := lineOf(f.text, m.line.start)

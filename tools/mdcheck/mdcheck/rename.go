@@ -2,6 +2,7 @@ package mdcheck
 
 import (
 	"bytes"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -23,6 +24,9 @@ func (c *check) renamed(f *fence, n *note, d *directive, lost *missing) (*excerp
 			continue
 		}
 		code := c.golang(src)
+		if same := code.find(lost.sym); len(same) == 1 && lost.near == "" {
+			lost.near = fmt.Sprintf("; %s:%d declares one", file, lineOf(src.text, same[0].Start))
+		}
 		for i := range code.Decls {
 			decl := &code.Decls[i]
 			other := d.with("src", file).with("sym", decl.like(lost.sym))
@@ -35,11 +39,14 @@ func (c *check) renamed(f *fence, n *note, d *directive, lost *missing) (*excerp
 		}
 	}
 	if len(found) != 1 {
+		if len(found) > 1 {
+			lost.near = fmt.Sprintf("; %s and %s have the same body, so it can be either", found[0].title(directives[0]), found[1].title(directives[1]))
+		}
 		return nil, nil, lost
 	}
 	to := directives[0]
-	finding := c.find(n.line, Renamed, "%s declares no %s; %s:%d declares %s, with the same body", lost.file, lost.sym, to.get("src"), found[0].line(), to.get("sym"))
-	finding.Mendable = true
+	lost.near = ""
+	c.find(n.line, Renamed, "%s; %s:%d declares %s, with the same body", lost, to.get("src"), found[0].line(), to.get("sym")).Mendable = true
 	for _, key := range []string{"src", "sym"} {
 		if to.get(key) != d.get(key) {
 			c.edit(d.value(key).at, quoted(to.get(key)))

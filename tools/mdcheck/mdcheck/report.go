@@ -11,7 +11,7 @@ type Report struct {
 	Documents int            `json:"documents"`
 	Checked   Counts         `json:"checked"`
 	Skips     int            `json:"skips"`
-	NotRun    int            `json:"not_run"` // transcripts and values, without -run
+	NotRun    []NotRun       `json:"not_run"` // transcripts and values, without -run
 	Coverage  []PostCoverage `json:"coverage"`
 	Patches   []Patch        `json:"-"`
 }
@@ -24,6 +24,13 @@ type Counts struct {
 	Values   int `json:"values"`
 	Links    int `json:"links"`
 	Names    int `json:"names"`
+}
+
+// NotRun is a transcript or a value that only -run looks at.
+type NotRun struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	What string `json:"what"` // the command, or the test
 }
 
 // Patch is what -fix makes, or would make, of a document.
@@ -41,7 +48,7 @@ func (r *Report) add(c *check) {
 	r.Checked.Links += c.counts.Links
 	r.Checked.Names += c.counts.Names
 	r.Skips += c.skips
-	r.NotRun += c.notRun
+	r.NotRun = append(r.NotRun, c.notRun...)
 	if c.coverage != nil {
 		r.Coverage = append(r.Coverage, *c.coverage)
 	}
@@ -72,8 +79,8 @@ func (r *Report) Summary() string {
 	fmt.Fprintf(&b, "checked in %s: %s, %s, %s, %s, %s, %s; %s\n", count(r.Documents, "document"),
 		count(r.Checked.Snippets, "snippet"), count(r.Checked.Outputs, "output"), count(r.Checked.Pictures, "picture"),
 		count(r.Checked.Values, "value"), count(r.Checked.Links, "link"), count(r.Checked.Names, "name"), count(r.Skips, "skip"))
-	if r.NotRun > 0 {
-		fmt.Fprintf(&b, "not run: %s; -run runs them\n", count(r.NotRun, "transcript or value", "transcripts and values"))
+	if n := len(r.NotRun); n > 0 {
+		fmt.Fprintf(&b, "not run: %s; -run does that\n", count(n, "transcript or value", "transcripts and values"))
 	}
 	for _, p := range r.Coverage {
 		fmt.Fprintf(&b, "coverage: %s\n", &p)

@@ -63,13 +63,15 @@ func (s *sources) forget(path string) {
 	delete(s.files, path)
 }
 
+var errNoFile = errors.New("there is no such file")
+
 // readText reads a file that must hold text. It is opened without waiting, so
 // that a pipe cannot keep us.
 func (s *sources) readText(path string) ([]byte, error) {
 	f, err := s.root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.New("there is no such file")
+		return nil, errNoFile
 	case err != nil && strings.Contains(err.Error(), "escapes"):
 		return nil, errors.New("it leads out of the repository, and only what is in it can be shown")
 	case err != nil:

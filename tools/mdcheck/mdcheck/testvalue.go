@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // testValue is a value in a sentence, which a test reports:
@@ -56,7 +54,7 @@ func (c *check) value(n *note, d *directive) {
 		return
 	}
 	if !c.options.Run {
-		c.notRun++
+		c.notRun = append(c.notRun, NotRun{c.path, n.line, d.get("test") + " " + d.get("value")})
 		return
 	}
 	c.counts.Values++
@@ -88,7 +86,8 @@ func askTests(ctx context.Context, checks []*check) {
 type testRun struct {
 	attrs  map[string]map[string]string // by test, by key
 	ended  map[string]string            // by test: pass, fail, skip
-	output string                       // of the package, when nothing ran
+	built  bool
+	output string // the first thing that the compiler or the package said
 }
 
 func runTests(ctx context.Context, values []*testValue) (*testRun, error) {
@@ -112,11 +111,17 @@ func runTests(ctx context.Context, values []*testValue) (*testRun, error) {
 }
 
 func readEvents(printed []byte) *testRun {
-	r := &testRun{attrs: map[string]map[string]string{}, ended: map[string]string{}}
+	r := &testRun{attrs: map[string]map[string]string{}, ended: map[string]string{}, built: true}
+	say := func(text string) {
+		text = strings.TrimSpace(text)
+		if r.output == "" && !strings.HasPrefix(text, "#") {
+			r.output = text
+		}
+	}
 	for line := range bytes.Lines(printed) {
-		var event struct{ Action, Test, Key, Value, Output string }
+		var event struct{ Action, Test, Key, Value, Output, FailedBuild string }
 		if json.Unmarshal(line, &event) != nil {
-			r.output += string(line)
+			say(string(line)) // the go command itself
 			continue
 		}
 		switch event.Action {
@@ -127,18 +132,20 @@ func readEvents(printed []byte) *testRun {
 			r.attrs[event.Test][event.Key] = event.Value
 		case "pass", "fail", "skip":
 			r.ended[event.Test] = event.Action
+			r.built = r.built && event.FailedBuild == ""
 		case "output", "build-output":
 			if event.Test == "" {
-				r.output += event.Output
+				say(event.Output)
 			}
 		}
 	}
+	r.built = r.built && len(r.ended) > 0
 	return r
 }
 
 // compare holds the value to the report.
 func (v *testValue) compare(run *testRun) {
-	again := fmt.Sprintf("go test -run '^%s$' ./%s", v.test, v.folder)
+	again := fmt.Sprintf("go test -run '^%s$' ./%s", v.test, strings.TrimPrefix(v.folder, "."))
 	attrs := run.attrs[v.test]
 	want, reported := attrs[v.key]
 	shown := string(v.check.page.text[v.note.shown.start:v.note.shown.end])
@@ -148,14 +155,14 @@ func (v *testValue) compare(run *testRun) {
 		v.find(Value, "%s fails, so nobody knows %s; see %s", v.test, v.key, again)
 	case ended == "skip":
 		v.find(Value, "%s was skipped, so nobody knows %s; see %s", v.test, v.key, again)
-	case ended == "" && run.ended[""] == "fail":
-		v.find(Value, "the tests of %s do not build or fail: %s", v.folder, firstLine(strings.TrimSpace(run.output)))
+	case !run.built:
+		v.find(Value, "the tests of %s do not build: %s", v.folder, run.output)
 	case ended == "":
 		v.find(Broken, "there is no test %s in %s", v.test, v.folder)
 	case !reported && len(keys) == 0:
 		v.find(Broken, "%s reports no value; let it say t.Attr(%q, …)", v.test, v.key)
 	case !reported:
-		v.find(Broken, "%s reports no %s%s; it reports %s", v.test, v.key, template.Suggest(v.key, keys), strings.Join(keys, ", "))
+		v.find(Broken, "%s reports no %s%s", v.test, v.key, known(v.key, keys, "it reports"))
 	case strings.ContainsAny(want, "<>\n"):
 		v.find(Broken, "%s reports %s=%q, which cannot stand in a sentence", v.test, v.key, want)
 	case strings.TrimSpace(shown) != want:

@@ -48,7 +48,10 @@ func (c *check) transcript(f *fence, n *note, d *directive) {
 		return
 	}
 	if !c.options.Run {
-		c.notRun++
+		for i := range t.entries {
+			e := &t.entries[i]
+			c.notRun = append(c.notRun, NotRun{c.path, e.line, "$ " + firstLine(e.command)})
+		}
 		return
 	}
 	c.counts.Outputs++
