@@ -11,19 +11,20 @@ import (
 // check is the check of one document.
 type check struct {
 	*Repository
-	path     string // of the document
-	page     *page
-	front    front
-	findings []Finding
-	edits    []edit
-	counts   Counts
-	skips    int
-	notRun   []NotRun
-	coverage *PostCoverage
-	shown    []*excerpt // of Go files, for the coverage
-	runs     []*transcript
-	asked    []*testValue
-	uses     map[string]bool // the files that were looked at
+	path      string // of the document
+	page      *page
+	front     front
+	findings  []Finding
+	edits     []edit
+	counts    Counts
+	skips     int
+	notRun    []NotRun
+	coverage  *PostCoverage
+	shown     []*excerpt // of Go files, for the coverage
+	runs      []*transcript
+	asked     []*testValue
+	uses      map[string]bool // the files that were looked at
+	suggested int
 }
 
 // checked languages are those whose blocks must say where they come from.
@@ -79,8 +80,10 @@ func (c *check) find(line int, rule Rule, format string, args ...any) *Finding {
 // when one is directly above the other.
 func (c *check) directives() {
 	above := map[int]*note{} // by the line below them
+	begins := map[int]bool{} // lines
 	for i := range c.page.notes {
 		n := &c.page.notes[i]
+		begins[n.line] = true
 		var err error
 		if n.says, err = parseDirective(string(c.page.text[n.body.start:n.body.end]), n.body.start); err != nil {
 			c.find(n.line, Broken, "%s", err)
@@ -113,21 +116,12 @@ func (c *check) directives() {
 		case !n.alone:
 			c.find(n.line, Broken, "the directive stands within text; put it on a line of its own, directly above a fence")
 		case above[n.last+1] != n:
-		case c.noteAt(n.last+1) != nil:
+		case begins[n.last+1]:
 			c.find(n.line, Broken, "there are two directives on one fence, here and on the next line; one must go")
 		default:
 			c.find(n.line, Broken, "the directive is above no fence; put it on the line directly above one")
 		}
 	}
-}
-
-func (c *check) noteAt(line int) *note {
-	for i := range c.page.notes {
-		if c.page.notes[i].line == line {
-			return &c.page.notes[i]
-		}
-	}
-	return nil
 }
 
 // bare is a fence without a directive, which some languages may not be.

@@ -120,7 +120,9 @@ func (c *check) handlers() (files []*source, err error) {
 		}
 	}
 	for _, f := range all {
-		declares := func(d decl) bool { return d.Func && registered[d.Name] }
+		declares := func(d decl) bool {
+			return d.Func && (registered[d.Recv+"."+d.Name] || registered["?."+d.Name])
+		}
 		if slices.ContainsFunc(c.golang(f).Decls, declares) {
 			files = append(files, f)
 		}
@@ -128,33 +130,60 @@ func (c *check) handlers() (files []*source, err error) {
 	return files, nil
 }
 
-// register collects the functions that a literal of type Handlers names: the
-// last name of each argument in it.
+// register collects the functions that a literal of type Handlers names, as
+// Type.Method and .Function; ?.Method where the type is not plain to see.
 func register(text []byte, names map[string]bool) {
 	tree, err := parser.ParseFile(token.NewFileSet(), "", text, parser.SkipObjectResolution)
 	if err != nil {
 		return
 	}
-	ast.Inspect(tree, func(n ast.Node) bool {
-		literal, ok := n.(*ast.CompositeLit)
-		if !ok || lastIdent(literal.Type) != "Handlers" {
-			return true
-		}
-		for _, element := range literal.Elts {
-			pair, ok := element.(*ast.KeyValueExpr)
-			if !ok {
-				continue
+	for _, d := range tree.Decls {
+		types := map[string]string{} // of receiver and parameters, by name
+		if f, ok := d.(*ast.FuncDecl); ok {
+			fields := f.Type.Params.List
+			if f.Recv != nil {
+				fields = append(fields, f.Recv.List...)
 			}
-			names[lastIdent(pair.Value)] = true
-			if call, ok := pair.Value.(*ast.CallExpr); ok {
-				for _, arg := range call.Args {
-					names[lastIdent(arg)] = true
+			for _, field := range fields {
+				for _, name := range field.Names {
+					types[name.Name], _ = receiver(field.Type)
 				}
 			}
 		}
-		return false
-	})
-	delete(names, "")
+		ast.Inspect(d, func(n ast.Node) bool {
+			if literal, ok := n.(*ast.CompositeLit); ok && lastIdent(literal.Type) == "Handlers" {
+				registerIn(literal, types, names)
+			}
+			return true
+		})
+	}
+}
+
+func registerIn(literal *ast.CompositeLit, types map[string]string, names map[string]bool) {
+	take := func(e ast.Expr) {
+		switch e := e.(type) {
+		case *ast.Ident:
+			names["."+e.Name] = true
+		case *ast.SelectorExpr:
+			owner := types[lastIdent(e.X)]
+			if owner == "" {
+				owner = "?"
+			}
+			names[owner+"."+e.Sel.Name] = true
+		}
+	}
+	for _, element := range literal.Elts {
+		pair, ok := element.(*ast.KeyValueExpr)
+		if !ok {
+			continue
+		}
+		take(pair.Value)
+		if call, ok := pair.Value.(*ast.CallExpr); ok {
+			for _, arg := range call.Args {
+				take(arg)
+			}
+		}
+	}
 }
 
 func lastIdent(e ast.Expr) string {

@@ -135,8 +135,12 @@ func (s *scanner) tag(p *prose, i int) int {
 	if bytes.HasPrefix(rest, []byte("<!--")) {
 		return s.inlineComment(p, i)
 	}
+	if p.noTag || len(rest) < 2 || rest[1] != '/' && len(tagName(rest)) == 0 {
+		return i + 1
+	}
 	end := bytes.IndexByte(rest, '>')
-	if end < 0 || len(rest) < 2 || rest[1] != '/' && len(tagName(rest)) == 0 {
+	if end < 0 {
+		p.noTag = true
 		return i + 1
 	}
 	for name, value := range attributes(string(rest[1:end])) {
@@ -175,16 +179,20 @@ func attributes(tag string) func(yield func(name, value string) bool) {
 // inlineComment reads a comment within text. One of ours shows a value, up to
 // the comment `<!-- /mdcheck -->`.
 func (s *scanner) inlineComment(p *prose, i int) int {
-	shut := bytes.Index(p.text[i:], []byte("-->"))
+	shut := -1
+	if !p.noComment {
+		shut = bytes.Index(p.text[i:], []byte("-->"))
+	}
 	if shut < 0 {
-		if bytes.HasPrefix(bytes.TrimLeft(p.text[i+len("<!--"):], " \t\r\n"), []byte("mdcheck ")) {
-			s.unclosed = append(s.unclosed, span{p.at(i), lineOf(s.text, p.at(i))})
+		p.noComment = true
+		if word := p.text[i+len("<!--"):]; bytes.HasPrefix(bytes.TrimLeft(word[:min(len(word), 100)], " \t\r\n"), []byte("mdcheck ")) {
+			s.unclosed = append(s.unclosed, span{p.at(i), s.lineOf(p.at(i))})
 		}
 		return i + len("<!--")
 	}
 	end := i + shut + len("-->")
 	known := len(s.notes)
-	s.addNote(span{p.at(i), p.at(i) + end - i}, lineOf(s.text, p.at(i)), false)
+	s.addNote(span{p.at(i), p.at(i) + end - i}, s.lineOf(p.at(i)), false)
 	if len(s.notes) == known {
 		return end
 	}

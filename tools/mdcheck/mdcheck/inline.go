@@ -13,6 +13,12 @@ type prose struct {
 	text  []byte
 	lines []span // in the file
 	ends  []int  // of these lines, in text; nil when text is one stretch of the file
+
+	// What is known to be nowhere ahead is not looked for again, so that a
+	// text of nothing but opening signs takes no longer than any other.
+	ticks     map[int]int // where the last run of so many backticks is
+	noTag     bool        // there is no > ahead
+	noComment bool        // there is no --> ahead
 }
 
 // at is where in the file an offset of the text is.
@@ -129,20 +135,35 @@ func (s *scanner) oneStretch(lines []span) bool {
 func (s *scanner) codeSpan(p *prose, i int) int {
 	n := run(p.text[i:], '`')
 	begin := i + n
-	for at := begin; at < len(p.text); {
-		skip := bytes.IndexByte(p.text[at:], '`')
-		if skip < 0 {
-			break
-		}
-		at += skip
-		m := run(p.text[at:], '`')
-		if m == n {
+	if p.ticks != nil && p.ticks[n] < begin {
+		return begin
+	}
+	for at := range ticks(p.text, begin) {
+		if run(p.text[at:], '`') == n {
 			s.names = append(s.names, span{p.at(begin), p.at(at)})
-			return at + m
+			return at + n
 		}
-		at += m
+	}
+	if p.ticks == nil {
+		p.ticks = map[int]int{}
+		for at := range ticks(p.text, begin) {
+			p.ticks[run(p.text[at:], '`')] = at
+		}
 	}
 	return begin
+}
+
+// ticks goes through the runs of backticks from an offset on.
+func ticks(text []byte, at int) func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		for {
+			skip := bytes.IndexByte(text[at:], '`')
+			if skip < 0 || !yield(at+skip) {
+				return
+			}
+			at += skip + run(text[at+skip:], '`')
+		}
+	}
 }
 
 // link reads what follows [text]: a target in parentheses, or a label.
@@ -187,7 +208,9 @@ func destination(text []byte, i int) (target string, end int) {
 		depth := 0
 		for ; i < len(text) && text[i] > ' '; i++ {
 			if text[i] == '(' {
-				depth++
+				if depth++; depth > 32 {
+					return "", 0
+				}
 			}
 			if text[i] == ')' {
 				if depth == 0 {
@@ -207,7 +230,7 @@ func destination(text []byte, i int) (target string, end int) {
 		if shut == '(' {
 			shut = ')'
 		}
-		n := bytes.IndexByte(text[i+1:], shut)
+		n := bytes.IndexByte(text[i+1:min(i+1000, len(text))], shut)
 		if n < 0 {
 			return "", 0
 		}

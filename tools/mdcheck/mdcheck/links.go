@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path"
@@ -18,6 +19,7 @@ import (
 // links looks whether the relative links of the page lead to something that
 // is there, and their anchors too. Nothing is fetched.
 func (c *check) links() {
+	reached := map[string]error{}
 	for _, l := range c.page.links {
 		if l.target == "" && l.label != "" {
 			if !c.page.labels[l.label] {
@@ -30,13 +32,18 @@ func (c *check) links() {
 			continue
 		}
 		c.counts.Links++
-		if err := c.reach(l.target); err != nil {
+		err, known := reached[l.target]
+		if !known {
+			err = c.reach(l.target)
+			reached[l.target] = err
+		}
+		if err != nil {
 			c.find(c.line(l.at), Link, "(%s): %s", l.target, err)
 		}
 	}
 }
 
-func (c *check) line(offset int) int { return lineOf(c.page.text, offset) }
+func (c *check) line(offset int) int { return c.page.lineOf(offset) }
 
 // isRemote says whether a link leaves the repository by its form.
 func isRemote(target string) bool {
@@ -95,17 +102,42 @@ func (c *check) anchor(file, anchor string) error {
 		}
 		p = f.scanned()
 	}
-	anchors := append(slugs(p.headings), p.anchors...)
 	anchor = strings.TrimPrefix(anchor, "user-content-")
-	if slices.Contains(anchors, anchor) || anchor == "top" {
-		return nil
+	if anchors := p.anchorSet(); !anchors[anchor] && anchor != "top" {
+		return fmt.Errorf("%s has no heading #%s%s", file, anchor, c.suggest(anchor, func() []string { return slices.Collect(maps.Keys(anchors)) }))
 	}
-	return fmt.Errorf("%s has no heading #%s%s", file, anchor, template.Suggest(anchor, anchors))
+	return nil
+}
+
+// maxSuggestions is for how many misspelt words of a document the likeliest
+// meaning is looked for, which takes a while for each.
+const maxSuggestions = 100
+
+func (c *check) suggest(word string, candidates func() []string) string {
+	if c.suggested++; c.suggested > maxSuggestions {
+		return ""
+	}
+	return template.Suggest(word, candidates())
+}
+
+// anchorSet are the anchors of the page: those of its headings, and the ids in
+// its HTML.
+func (p *page) anchorSet() map[string]bool {
+	if p.slugs == nil {
+		p.slugs = map[string]bool{}
+		for _, name := range append(slugs(p.headings), p.anchors...) {
+			p.slugs[name] = true
+		}
+	}
+	return p.slugs
 }
 
 // scanned is the page of a document that another one links to.
 func (f *source) scanned() *page {
-	f.scan.Do(func() { f.page = scan(f.text) })
+	f.scan.Do(func() {
+		f.page = scan(f.text)
+		f.page.anchorSet() // now, since others read it at the same time
+	})
 	return f.page
 }
 

@@ -132,6 +132,8 @@ func (r *Repository) Documents(paths ...string) ([]string, error) {
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", p, plain(err))
+		case !info.IsDir() && !isMarkdown(name):
+			return nil, fmt.Errorf("%s is no markdown; name files that end in .md, or folders", p)
 		case !info.IsDir():
 			found = append(found, name)
 		default:

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 	"unicode"
-
-	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // names holds the code in the prose to the declarations: what looks like a
@@ -29,7 +27,7 @@ func (c *check) names() {
 		c.counts.Names++
 		if !known {
 			name := strings.Join(parts, ".")
-			c.find(c.line(at.start), Name, "`%s` is declared neither in this folder nor in the module; a name that is not meant as ours goes into allow=\"…\" of <!-- mdcheck document … -->%s", name, template.Suggest(name, c.allNames()))
+			c.find(c.line(at.start), Name, "`%s` is declared neither in this folder nor in the module; a name that is not meant as ours goes into allow=\"…\" of <!-- mdcheck document … -->%s", name, c.suggest(name, c.allNames))
 		}
 	}
 }

@@ -82,18 +82,17 @@ func (f *source) region(name string, within span) (span, error) {
 		if m.line.start < within.start || m.line.start >= within.end {
 			continue
 		}
-		line := lineOf(f.text, m.line.start)
 		if m.begin {
 			for _, o := range open {
 				if o.name == m.name {
-					return span{}, fmt.Errorf("region %s begins at line %d and again at line %d before it ends", m.name, lineOf(f.text, o.line.start), line)
+					return span{}, fmt.Errorf("region %s begins at line %d and again at line %d before it ends", m.name, lineOf(f.text, o.line.start), lineOf(f.text, m.line.start))
 				}
 			}
 			open, names = append(open, m), append(names, m.name)
 			continue
 		}
 		if len(open) == 0 {
-			return span{}, fmt.Errorf("region %s ends at line %d and is not open there", m.name, line)
+			return span{}, fmt.Errorf("region %s ends at line %d and is not open there", m.name, lineOf(f.text, m.line.start))
 		}
 		last := open[len(open)-1]
 		if last.name != m.name {

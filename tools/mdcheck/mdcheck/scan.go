@@ -2,6 +2,7 @@ package mdcheck
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,8 @@ type page struct {
 	headings []string        // their markdown
 	anchors  []string        // ids given in HTML
 	unclosed []span          // comments without an end: offset and line
+	breaks   []int           // offsets of the line feeds, once somebody asks
+	slugs    map[string]bool // of the headings, and the anchors, once somebody asks
 }
 
 // span is a stretch of the file.
@@ -104,6 +107,20 @@ func lineOf(text []byte, offset int) int {
 	return 1 + bytes.Count(text[:min(offset, len(text))], []byte{'\n'})
 }
 
+// lineOf is the number of the line with the offset.
+func (p *page) lineOf(offset int) int {
+	if p.breaks == nil {
+		p.breaks = make([]int, 0, 1+bytes.Count(p.text, []byte{'\n'}))
+		for i, c := range p.text {
+			if c == '\n' {
+				p.breaks = append(p.breaks, i)
+			}
+		}
+	}
+	n, _ := slices.BinarySearch(p.breaks, offset)
+	return n + 1
+}
+
 // scanner walks over the lines with the blocks that are open at each of them.
 type scanner struct {
 	page
@@ -124,6 +141,10 @@ type container struct {
 }
 
 const blankEnds = "\x00" // ends an HTML block at a blank line
+
+// maxNesting is how deep quotes and lists are followed. Nobody writes more, and
+// a line of a million signs is not to keep us.
+const maxNesting = 100
 
 // scan reads a page. It never fails: whatever the bytes are, they are some
 // markdown.
@@ -230,7 +251,7 @@ func (s *scanner) open(matched int) int {
 	for {
 		indent := s.indentation()
 		sign := s.at(indent)
-		if indent >= 4 || sign == 0 || s.rule(indent) {
+		if indent >= 4 || sign == 0 || len(s.inside) == maxNesting || s.rule(indent) {
 			return matched
 		}
 		c := container{quote: sign == '>'}
