@@ -125,7 +125,7 @@ func word(text string) (value, rest string, err error) {
 
 // quoted writes a value as a directive does.
 func quoted(text string) string {
-	if text != "" && strings.IndexAny(text, " \t\r\n\"'\\") < 0 {
+	if text != "" && !strings.ContainsAny(text, " \t\r\n\"'\\") {
 		return text
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`

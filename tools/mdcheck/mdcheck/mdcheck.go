@@ -156,9 +156,11 @@ func isMarkdown(file string) bool {
 	return ext == ".md" || ext == ".markdown"
 }
 
-// walk goes through the files below a folder.
+// walk goes through the files below a folder. It only lists names, of which
+// none is a link that is followed; what is read is read through the root.
 func (r *Repository) walk(folder string, visit func(file string)) error {
-	return fs.WalkDir(r.sources.root.FS(), folder, func(name string, entry fs.DirEntry, err error) error {
+	return filepath.WalkDir(filepath.Join(r.dir, filepath.FromSlash(folder)), func(at string, entry fs.DirEntry, err error) error {
+		name := slashFrom(r.dir, at)
 		switch {
 		case err != nil:
 			return err

@@ -140,8 +140,6 @@ type container struct {
 	indent int // columns that a line of the item is moved in
 }
 
-const blankEnds = "\x00" // ends an HTML block at a blank line
-
 // maxNesting is how deep quotes and lists are followed. Nobody writes more, and
 // a line of a million signs is not to keep us.
 const maxNesting = 100

@@ -69,7 +69,7 @@ func yamlSteps(path string) (steps []string, err error) {
 			n = strings.IndexByte(rest, ']') + 1
 		}
 		if n < 2 {
-			return nil, fmt.Errorf("path=%s is written .steps[1].retry, .steps[name=pay] or .", path)
+			return nil, fmt.Errorf("path=%s is none; one is written like .steps[1].retry or .steps[name=pay], and the whole document is a dot", path)
 		}
 		steps, rest = append(steps, rest[:n]), rest[n:]
 	}
