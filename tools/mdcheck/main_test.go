@@ -31,6 +31,9 @@ func repository(t *testing.T, files map[string]string) {
 			t.Fatal(err)
 		}
 	}
+	if dir, err := os.UserCacheDir(); err == nil && os.Getenv("GOCACHE") == "" {
+		t.Setenv("GOCACHE", filepath.Join(dir, "go-build")) // the compiler's stays where it is
+	}
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Chdir(dir)
 }
@@ -68,7 +71,8 @@ func TestTheExitCodeSaysWhatWasFound(t *testing.T) {
 		{"two flags that exclude each other", right, []string{"-fix", "-diff"}, 2, "take one of them"},
 		{"a floor that is none", right, []string{"-min", "101"}, 2, "from 0 to 100"},
 		{"a missing file", right, []string{"none.md"}, 2, "none.md: no such file"},
-		{"a file elsewhere", right, []string{"a.go", "/etc/hostname"}, 2, "is not in the repository"},
+		{"a file elsewhere", right, []string{"README.md", "/etc/hostname"}, 2, "is not in the repository"},
+		{"a file that is no markdown", right, []string{"a.go"}, 2, "a.go is no markdown"},
 		{"help", right, []string{"-h"}, 0, "mdcheck -diff | git apply"},
 		{"transcripts are listed", "<!-- mdcheck run -->\n```console\n$ false\n```\n", nil, 0, "README.md:3: not run: $ false"},
 		{"transcripts are run", "<!-- mdcheck run -->\n```console\n$ false\n```\n", []string{"-run"}, 1, "+[1]"},
