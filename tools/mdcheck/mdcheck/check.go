@@ -211,6 +211,9 @@ func (e *excerpt) title(d *directive) string {
 // title names a directive without looking anything up.
 func (d *directive) title() string {
 	var parts []string
+	if d.get(d.kind) == "" {
+		parts = append(parts, d.kind)
+	}
 	for _, key := range append([]string{d.kind}, keysOf(d.kind)...) {
 		if d.has(key) && d.get(key) != "" {
 			parts = append(parts, d.get(key))

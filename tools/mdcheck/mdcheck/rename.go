@@ -15,7 +15,7 @@ import (
 // for the name. One is the answer; none or several leave it to the reader.
 func (c *check) renamed(f *fence, n *note, d *directive, lost *missing) (*excerpt, *directive, error) {
 	shown := c.page.code(f)
-	old := lastName(lost.sym)
+	old := namesOf(lost.sym)
 	var found []*excerpt
 	var directives []*directive
 	for _, file := range c.neighbours(d.get("src")) {
@@ -33,7 +33,7 @@ func (c *check) renamed(f *fence, n *note, d *directive, lost *missing) (*excerp
 			if len(code.find(decl.title())) != 1 || (decl.Recv != "") != strings.Contains(lost.sym, ".") {
 				continue
 			}
-			if e, err := c.snippet(c.path, other); err == nil && sameBut(e.text, shown, decl.Name, old) {
+			if e, err := c.snippet(c.path, other); err == nil && sameBut(e.text, shown, []string{decl.Name, decl.Recv}, old) {
 				found, directives = append(found, e), append(directives, other)
 			}
 		}
@@ -95,15 +95,30 @@ func (c *check) neighbours(file string) []string {
 	return names
 }
 
-func lastName(sym string) string { return sym[strings.LastIndexByte(sym, '.')+1:] }
+// namesOf are the name of a declaration and that of its receiver's type, which
+// may be what has changed.
+func namesOf(sym string) []string {
+	recv, name, method := strings.Cut(strings.Trim(sym, "(*"), ".")
+	if !method {
+		return []string{sym, ""}
+	}
+	return []string{name, strings.Trim(recv, ")")}
+}
 
-// sameBut compares two texts in which the same declaration has other names.
-func sameBut(a, b []byte, nameA, nameB string) bool {
-	return bytes.Equal(withName(a, nameA, "\x00"), withName(b, nameB, "\x00"))
+// sameBut compares two texts in which the same things have other names.
+func sameBut(a, b []byte, namesA, namesB []string) bool {
+	for i := range namesA {
+		word := fmt.Sprintf("\x00%d", i)
+		a, b = withName(a, namesA[i], word), withName(b, namesB[i], word)
+	}
+	return bytes.Equal(a, b)
 }
 
 // withName puts another name in place of each whole word that is the name.
 func withName(text []byte, name, other string) []byte {
+	if name == "" {
+		return text
+	}
 	var b bytes.Buffer
 	for {
 		i := bytes.Index(text, []byte(name))
