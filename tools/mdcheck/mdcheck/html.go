@@ -81,7 +81,7 @@ func (s *scanner) htmlLine() {
 			s.html = ""
 			return
 		}
-		s.inline([]span{{s.pos, s.end}})
+		s.tags(span{s.pos, s.end})
 	case s.html == "-->":
 		s.commentLine()
 	case bytes.Contains(bytes.ToLower(s.text[s.pos:s.end]), []byte(s.html)):
@@ -90,11 +90,11 @@ func (s *scanner) htmlLine() {
 }
 
 // commentLine looks for the end of the open comment. What follows it on the
-// line is text still.
+// line is HTML still.
 func (s *scanner) commentLine() {
 	from := max(s.pos, s.comment.start)
 	if s.comment.start >= s.start {
-		from = min(s.comment.start+len("<!--"), s.end)
+		from = min(s.comment.start+len("<!"), s.end) // <!--> is all of one
 	}
 	shut := bytes.Index(s.text[from:s.end], []byte("-->"))
 	if shut < 0 {
@@ -108,10 +108,21 @@ func (s *scanner) commentLine() {
 		return
 	}
 	if s.comment.start >= s.start {
-		s.inline([]span{{s.comment.start, s.end}})
-		return
+		end = s.comment.start
 	}
-	s.inline([]span{{end, s.end}})
+	s.tags(span{end, s.end})
+}
+
+// tags reads a line of HTML, in which nothing is markdown.
+func (s *scanner) tags(line span) {
+	p := prose{text: s.text[line.start:line.end], lines: []span{line}}
+	for i := 0; i < len(p.text); {
+		skip := bytes.IndexByte(p.text[i:], '<')
+		if skip < 0 {
+			return
+		}
+		i = s.tag(&p, i+skip)
+	}
 }
 
 // addNote keeps a comment that speaks to us.

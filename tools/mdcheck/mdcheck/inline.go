@@ -55,24 +55,34 @@ func isTable(line []byte) bool {
 		len(bytes.Trim(line, " \t|:-")) == 0
 }
 
-// definition reads a line `[label]: target`.
+// definition reads a line `[label]: target "title"`.
 func (s *scanner) definition(l span) bool {
-	line := s.text[l.start:l.end]
-	open := bytes.IndexByte(line, '[')
-	shut := bytes.Index(line, []byte("]:"))
-	if open < 0 || shut < open || len(bytes.TrimSpace(line[:open])) > 0 || open+1 < len(line) && line[open+1] == '^' {
-		return false
-	}
-	fields := strings.Fields(string(line[shut+2:]))
-	if len(fields) == 0 {
+	label, target := definition(s.text[l.start:l.end])
+	if target == "" {
 		return false
 	}
 	if s.labels == nil {
 		s.labels = map[string]bool{}
 	}
-	s.labels[labelOf(line[open+1:shut])] = true
-	s.links = append(s.links, link{at: l.start + open, target: strings.Trim(fields[0], "<>")})
+	s.labels[label] = true
+	s.links = append(s.links, link{at: l.start, target: target})
 	return true
+}
+
+func definition(line []byte) (label, target string) {
+	line = bytes.TrimSpace(line)
+	shut := bytes.Index(line, []byte("]:"))
+	if shut < 2 || line[0] != '[' || line[1] == '^' {
+		return "", ""
+	}
+	target = strings.TrimSpace(string(line[shut+2:]))
+	if end := strings.IndexAny(target, " \t"); end > 0 {
+		if title := strings.TrimSpace(target[end:]); strings.IndexByte(`"'(`, title[0]) < 0 {
+			return "", ""
+		}
+		target = target[:end]
+	}
+	return labelOf(line[1:shut]), strings.Trim(target, "<>")
 }
 
 // labelOf is a label as labels compare: in any case, with any spaces.

@@ -83,21 +83,22 @@ func (p *page) code(f *fence) []byte {
 }
 
 // strip takes the prefix of a quote or list and the fence's own indentation
-// from a line, as far as they are there.
+// from a line, as far as they are there. A tab that is only partly prefix
+// leaves spaces behind.
 func strip(line []byte, prefix string, indent int) []byte {
-	for _, sign := range []byte(prefix) {
-		switch {
-		case len(line) == 0:
-			return line
-		case line[0] == sign, sign == ' ' && line[0] == '\t':
+	column := 0
+	for i := range len(prefix) + indent {
+		sign := byte(' ')
+		if i < len(prefix) {
+			sign = prefix[i]
+		}
+		if sign == ' ' && len(line) > 0 && line[0] == '\t' {
+			line = append(bytes.Repeat([]byte(" "), 4-column%4), line[1:]...)
+		}
+		if len(line) > 0 && line[0] == sign {
 			line = line[1:]
 		}
-	}
-	for range indent {
-		if len(line) == 0 || line[0] != ' ' {
-			break
-		}
-		line = line[1:]
+		column++
 	}
 	return line
 }
@@ -257,7 +258,7 @@ func (s *scanner) open(matched int) int {
 			s.closeTo(matched)
 			s.eatQuote(indent)
 		} else {
-			width := s.marker(indent)
+			width := s.marker(indent, matched)
 			if width == 0 {
 				return matched
 			}
@@ -282,9 +283,12 @@ func (s *scanner) eatQuote(indent int) {
 	}
 }
 
-// marker is the width of a list marker at the indentation, or 0.
-func (s *scanner) marker(indent int) int {
+// marker is the width of a list marker at the indentation, or 0. Into a
+// paragraph that the line would else continue, only a list breaks that has
+// text and that begins with 1.
+func (s *scanner) marker(indent, matched int) int {
 	rest := s.text[s.pos+indent : s.end]
+	interrupts := len(s.paragraph) > 0 && matched == len(s.inside)
 	width := 0
 	if strings.IndexByte("-+*", rest[0]) >= 0 {
 		width = 1
@@ -295,22 +299,18 @@ func (s *scanner) marker(indent int) int {
 		if width == 0 || width == len(rest) || rest[width] != '.' && rest[width] != ')' {
 			return 0
 		}
-		if len(s.paragraph) > 0 && (width != 1 || rest[0] != '1') && !s.inItem() {
-			return 0 // only a list that begins with 1 may interrupt a paragraph
+		if interrupts && string(rest[:width]) != "1" {
+			return 0
 		}
 		width++
 	}
 	if width < len(rest) && rest[width] != ' ' && rest[width] != '\t' {
 		return 0
 	}
-	if width == len(rest) && len(s.paragraph) > 0 && !s.inItem() {
+	if interrupts && len(bytes.TrimLeft(rest[width:], " \t")) == 0 {
 		return 0
 	}
 	return width
-}
-
-func (s *scanner) inItem() bool {
-	return len(s.inside) > 0 && !s.inside[len(s.inside)-1].quote
 }
 
 // rule says whether the line is a thematic break: three or more of one sign.
@@ -355,7 +355,7 @@ func (s *scanner) leaf(matched int) {
 	case headingLevel(rest) > 0:
 		s.closeTo(matched)
 		s.heading(rest)
-	case len(s.paragraph) > 0 && matched == len(s.inside) && underlines(rest):
+	case len(s.paragraph) > 0 && matched == len(s.inside) && underlines(rest) && s.title() != "":
 		s.underline()
 	case s.rule(indent):
 		s.closeTo(matched)
@@ -470,12 +470,20 @@ func underlines(rest []byte) bool {
 }
 
 func (s *scanner) underline() {
+	s.headings = append(s.headings, s.title())
+	s.endParagraph()
+}
+
+// title is the paragraph as a heading, without the definitions before it.
+func (s *scanner) title() string {
 	var title []string
 	for _, l := range s.paragraph {
-		title = append(title, strings.TrimSpace(string(s.text[l.start:l.end])))
+		line := s.text[l.start:l.end]
+		if _, target := definition(line); target == "" || len(title) > 0 {
+			title = append(title, strings.TrimSpace(string(line)))
+		}
 	}
-	s.headings = append(s.headings, strings.Join(title, " "))
-	s.endParagraph()
+	return strings.Join(title, " ")
 }
 
 // indentation is the width of the whitespace ahead; a tab counts as four.
