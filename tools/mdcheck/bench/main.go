@@ -1,5 +1,6 @@
 // Bench times mdcheck and embedmd, side by side in one run, on the same 4,000
-// blocks: 200 documents with 20 blocks each, from 200 Go files.
+// blocks: 200 documents with 20 blocks each, from 200 Go files. It also times
+// what a watching mdcheck does when one of the Go files changes.
 //
 //	go run ./tools/mdcheck/bench
 //
@@ -9,6 +10,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -17,6 +19,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"github.com/tasker-systems/tasker-go/tools/mdcheck/mdcheck"
 )
 
 func main() {
@@ -79,13 +83,43 @@ func measure(rounds int, peer string) error {
 			}
 		}
 	}
+	watched, err := watch(ours, rounds)
+	if err != nil {
+		return err
+	}
 	fmt.Printf("4,000 blocks in 200 documents from 200 Go files; %d processors, %d rounds\n\n", runtime.GOMAXPROCS(0), rounds)
-	fmt.Printf("%-15s %8s %8s\n", "", "best", "middle")
-	for _, c := range contenders {
+	fmt.Printf("%-27s %8s %8s\n", "", "best", "middle")
+	for _, c := range append(contenders, watched...) {
 		slices.Sort(c.times)
-		fmt.Printf("%-15s %6.1fms %6.1fms\n", c.name, ms(c.times[0]), ms(c.times[len(c.times)/2]))
+		fmt.Printf("%-27s %6.1fms %6.1fms\n", c.name, ms(c.times[0]), ms(c.times[len(c.times)/2]))
 	}
 	return nil
+}
+
+// watch times a check after a change, from the moment that it is known.
+func watch(dir string, rounds int) ([]*contender, error) {
+	repo, err := mdcheck.Open(dir, mdcheck.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer repo.Close()
+	documents, err := repo.Documents(dir)
+	if err != nil {
+		return nil, err
+	}
+	if code := repo.Check(context.Background(), documents).Code(); code != 0 {
+		return nil, fmt.Errorf("the corpus is not clean: exit %d", code)
+	}
+	one := &contender{name: "mdcheck, watching: document"}
+	many := &contender{name: "mdcheck, watching: Go file"}
+	for range rounds {
+		for c, file := range map[*contender]string{one: "posts/p000.md", many: "src/f000.go"} {
+			began := time.Now()
+			repo.Check(context.Background(), repo.Changed(file))
+			c.times = append(c.times, time.Since(began))
+		}
+	}
+	return []*contender{one, many}, nil
 }
 
 func (c *contender) run() error {

@@ -12,7 +12,10 @@ import (
 // A page of nothing but one sign after the other is what makes a scan look
 // ahead again and again. None of these may take longer than text does.
 func TestAPageOfOneSignIsReadAsTextIs(t *testing.T) {
-	const size = 1 << 20
+	size := 1 << 20
+	if testing.Short() {
+		size = 1 << 17
+	}
 	dir := t.TempDir()
 	for _, unit := range []string{
 		"word ", "[", "]", "[a](b \"", "[a](b (", "](", "[a](", "`a", "`` ` ", "<a ", "<!-- ", "<!-- mdcheck ", "> ", "- ", "1. ", "*\n", "- x\n", "> x\n",

@@ -42,13 +42,13 @@ var placeholderKinds = []string{"uuid", "time", "duration", "port"}
 
 // scrub says which kinds may differ in a transcript.
 type scrub struct {
-	kinds []string // in the fence and in the output, whatever the figures
-	named []string // where the fence says <kind>
-	lines sync.Map // expected line: *regexp.Regexp
+	kinds    []string // in the fence and in the output, whatever the figures
+	named    []string // where the fence says <kind>
+	patterns map[string]*regexp.Regexp
 }
 
 func newScrub(kinds, text string) (*scrub, error) {
-	s := &scrub{}
+	s := &scrub{patterns: map[string]*regexp.Regexp{}}
 	for _, k := range strings.FieldsFunc(kinds, func(r rune) bool { return r == ',' || r == ' ' }) {
 		if !slices.Contains(placeholderKinds, k) {
 			return nil, fmt.Errorf("scrub=%s is not known; there is duration, uuid, time, port", k)
@@ -67,24 +67,37 @@ func newScrub(kinds, text string) (*scrub, error) {
 // since what is in them is.
 func (s *scrub) loose() bool { return len(s.kinds)+len(s.named) > 0 }
 
+// line is a line of a fence or of an output, with what it says but for what
+// may differ.
+type line struct{ text, plain string }
+
+func (s *scrub) lines(texts []string) []line {
+	lines := make([]line, len(texts))
+	for i, text := range texts {
+		lines[i] = line{text: text}
+		if s.loose() {
+			lines[i].plain = s.plain(text)
+		}
+	}
+	return lines
+}
+
 // matches says whether a line of the fence allows a line of the output.
-func (s *scrub) matches(expected, actual string) bool {
-	if expected == actual {
+func (s *scrub) matches(expected, actual *line) bool {
+	switch {
+	case expected.text == actual.text:
 		return true
-	}
-	if !s.loose() {
+	case !s.loose():
 		return false
-	}
-	expected, actual = s.plain(expected), s.plain(actual)
-	if expected == actual {
+	case expected.plain == actual.plain:
 		return true
 	}
-	p, ok := s.lines.Load(expected)
-	if !ok {
-		p, _ = s.lines.LoadOrStore(expected, s.pattern(expected))
+	pattern, known := s.patterns[expected.plain]
+	if !known {
+		pattern = s.pattern(expected.plain)
+		s.patterns[expected.plain] = pattern
 	}
-	re := p.(*regexp.Regexp)
-	return re != nil && re.MatchString(actual)
+	return pattern != nil && pattern.MatchString(actual.plain)
 }
 
 // plain is a line with a word in place of each figure that may differ, and
