@@ -77,50 +77,61 @@ func (c *check) find(line int, rule Rule, format string, args ...any) *Finding {
 }
 
 // directives goes through the comments and the fences, which belong together
-// when one is directly above the other.
+// when one is directly above the other. Both are in the order of their lines.
 func (c *check) directives() {
-	above := map[int]*note{} // by the line below them
-	begins := map[int]bool{} // lines
-	for i := range c.page.notes {
-		n := &c.page.notes[i]
-		begins[n.line] = true
+	notes := c.page.notes
+	for i := range notes {
+		n := &notes[i]
 		var err error
 		if n.says, err = parseDirective(string(c.page.text[n.body.start:n.body.end]), n.body.start); err != nil {
 			c.find(n.line, Broken, "%s", err)
-		}
-		if n.says != nil && n.says.kind == "document" {
+		} else if n.says.kind == "document" {
 			c.readFront(n)
-		} else if n.alone {
-			above[n.last+1] = n
 		}
 	}
+	next := 0
 	for i := range c.page.fences {
 		f := &c.page.fences[i]
-		n := above[f.line]
-		delete(above, f.line)
+		for next < len(notes) && notes[next].last < f.line-1 {
+			next++
+		}
+		var above *note
+		if next < len(notes) && notes[next].isAbove(f) {
+			above = &notes[next]
+			above.taken = true
+		}
 		switch {
 		case f.tail == 0:
 			c.find(f.line, Broken, "the fence is never closed; end it with a line %s", strings.Repeat(string(f.mark), f.length))
-		case n == nil:
+		case above == nil:
 			c.bare(f)
-		case n.says != nil:
-			c.fence(f, n, n.says)
+		case above.says != nil:
+			c.fence(f, above, above.says)
 		}
 	}
-	for i := range c.page.notes {
-		n := &c.page.notes[i]
-		switch {
-		case n.says == nil || n.says.kind == "document":
-		case n.says.kind == "test":
-			c.value(n, n.says)
-		case !n.alone:
-			c.find(n.line, Broken, "the directive stands within text; put it on a line of its own, directly above a fence")
-		case above[n.last+1] != n:
-		case begins[n.last+1]:
-			c.find(n.line, Broken, "there are two directives on one fence, here and on the next line; one must go")
-		default:
-			c.find(n.line, Broken, "the directive is above no fence; put it on the line directly above one")
+	for i := range notes {
+		if n := &notes[i]; n.says != nil && n.says.kind != "document" && !n.taken {
+			c.lonely(n, i+1 < len(notes) && notes[i+1].line == n.last+1)
 		}
+	}
+}
+
+// isAbove says whether a comment is directly above a fence and speaks of it.
+func (n *note) isAbove(f *fence) bool {
+	return n.alone && n.last == f.line-1 && (n.says == nil || n.says.kind != "document")
+}
+
+// lonely follows a comment that is above no fence.
+func (c *check) lonely(n *note, anotherFollows bool) {
+	switch {
+	case n.says.kind == "test":
+		c.value(n, n.says)
+	case !n.alone:
+		c.find(n.line, Broken, "the directive stands within text; put it on a line of its own, directly above a fence")
+	case anotherFollows:
+		c.find(n.line, Broken, "there are two directives on one fence, here and on the next line; one must go")
+	default:
+		c.find(n.line, Broken, "the directive is above no fence; put it on the line directly above one")
 	}
 }
 
@@ -144,6 +155,8 @@ func (c *check) fence(f *fence, n *note, d *directive) {
 	case "mermaid":
 		c.counts.Pictures++
 		c.compare(f, n, d)
+	case "test":
+		c.find(n.line, Broken, "test=… gives a value to a sentence: <!-- mdcheck test=%s value=… -->5<!-- /mdcheck -->", d.get("test"))
 	}
 }
 

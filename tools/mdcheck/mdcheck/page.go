@@ -50,6 +50,7 @@ type note struct {
 	shown      span       // inline: what stands before the closing comment
 	closed     bool       // inline: there is a closing comment
 	says       *directive // once it is parsed; nil when it is broken
+	taken      bool       // by the fence below it
 }
 
 type link struct {
