@@ -93,7 +93,7 @@ func (a *alignment) merged() (lines []string) {
 			}
 			lines, i = append(lines, anyLines), i-1
 		case i > 0 && j > 0 && c.matches && a.at(i-1, j-1).cost == c.cost:
-			lines, i, j = append(lines, a.expected[i-1].text), i-1, j-1
+			lines, i, j = append(lines, a.expected[i-1].written), i-1, j-1
 		case i > 0 && j > 0 && a.at(i-1, j-1).cost+1 == c.cost:
 			lines, i, j = append(lines, a.scrub.written(a.actual[j-1].text)), i-1, j-1
 		case j > 0 && a.at(i, j-1).cost+1 == c.cost:

@@ -67,14 +67,14 @@ func newScrub(kinds, text string) (*scrub, error) {
 // since what is in them is.
 func (s *scrub) loose() bool { return len(s.kinds)+len(s.named) > 0 }
 
-// line is a line of a fence or of an output, with what it says but for what
-// may differ.
-type line struct{ text, plain string }
+// line is a line of a fence or of an output: as it is written, without the
+// spaces behind it, and with words for the figures that may differ.
+type line struct{ written, text, plain string }
 
-func (s *scrub) lines(texts []string) []line {
-	lines := make([]line, len(texts))
-	for i, text := range texts {
-		lines[i] = line{text: text}
+func (s *scrub) lines(written []string) []line {
+	lines := make([]line, len(written))
+	for i, text := range written {
+		lines[i] = line{written: text, text: strings.TrimRight(text, " \t")}
 		if s.loose() {
 			lines[i].plain = s.plain(text)
 		}

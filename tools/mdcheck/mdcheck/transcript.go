@@ -88,7 +88,7 @@ func (t *transcript) cut(text string) error {
 	goesOn := false
 	for l := range strings.Lines(text) {
 		line++
-		l = strings.TrimRight(l, " \t\r\n")
+		l = strings.TrimRight(l, "\r\n")
 		last := len(t.entries) - 1
 		switch command, is := strings.CutPrefix(l, "$ "); {
 		case goesOn:
@@ -97,7 +97,7 @@ func (t *transcript) cut(text string) error {
 		case is:
 			t.entries = append(t.entries, entry{line: line, command: command})
 			goesOn = strings.HasSuffix(l, `\`)
-		case last < 0 && l == "":
+		case last < 0 && strings.TrimSpace(l) == "":
 		case last < 0:
 			return fmt.Errorf("line %d comes before any command; a transcript begins with a line $ command", line)
 		default:
@@ -118,7 +118,7 @@ func (e *entry) settle() {
 	e.output = trimBlank(e.lines)
 	e.blanks = len(e.lines) - len(e.output)
 	if n := len(e.output); n > 0 {
-		if m := exitCode.FindStringSubmatch(e.output[n-1]); m != nil {
+		if m := exitCode.FindStringSubmatch(strings.TrimSpace(e.output[n-1])); m != nil {
 			e.code, _ = strconv.Atoi(m[1])
 			e.hasCode, e.output = true, trimBlank(e.output[:n-1])
 		}
@@ -126,7 +126,7 @@ func (e *entry) settle() {
 }
 
 func trimBlank(lines []string) []string {
-	for len(lines) > 0 && lines[len(lines)-1] == "" {
+	for len(lines) > 0 && strings.TrimSpace(lines[len(lines)-1]) == "" {
 		lines = lines[:len(lines)-1]
 	}
 	return lines
@@ -142,23 +142,27 @@ func runTranscripts(ctx context.Context, checks []*check) {
 	}
 }
 
-// run runs the commands of a fence, and compares.
+// run runs the commands of a fence one after the other, and compares. One that
+// cannot be run ends it: the next ones may need what it does.
 func (t *transcript) run(ctx context.Context) {
-	var fixed strings.Builder
 	changed := false
 	for i := range t.entries {
 		e := &t.entries[i]
 		printed, code, err := execute(ctx, t.dir, t.timeout, e.command)
 		if err != nil {
 			t.check.find(e.line, Broken, "$ %s: %s", firstLine(e.command), err)
-			return
+			break
 		}
 		changed = t.compare(e, outputLines(printed), code) || changed
-		fixed.WriteString(e.text())
 	}
-	if changed {
-		t.check.replace(t.fence, []byte(fixed.String()))
+	if !changed {
+		return
 	}
+	var fixed strings.Builder
+	for i := range t.entries {
+		fixed.WriteString(t.entries[i].text())
+	}
+	t.check.replace(t.fence, []byte(fixed.String()))
 }
 
 // compare holds an entry to what its command printed, says where they differ,
