@@ -24,7 +24,7 @@ type check struct {
 	runs      []*transcript
 	asked     []*testValue
 	uses      map[string]bool // the files that were looked at
-	suggested int
+	suggested int             // how many likely meanings were looked for
 }
 
 // checked languages are those whose blocks must say where they come from.
@@ -59,8 +59,8 @@ func (c *check) open(path string) (*source, error) {
 func (c *check) golang(f *source) *goFile { return c.sources.golang(f) }
 
 // source reads the file that a directive names.
-func (c *check) source(document, name string) (*source, error) {
-	path, err := from(document, name)
+func (c *check) source(name string) (*source, error) {
+	path, err := from(c.path, name)
 	if err != nil {
 		return nil, err
 	}
@@ -164,11 +164,11 @@ func (c *check) fence(f *fence, n *note, d *directive) {
 func (c *check) follow(d *directive) (*excerpt, error) {
 	switch d.kind {
 	case "yaml":
-		return c.yamlNode(c.path, d)
+		return c.yamlNode(d)
 	case "mermaid":
-		return c.picture(c.path, d)
+		return c.picture(d)
 	default:
-		return c.snippet(c.path, d)
+		return c.snippet(d)
 	}
 }
 

@@ -131,8 +131,8 @@ func (e *excerpt) gapAt(offset int) (span, bool) {
 }
 
 // snippet follows a directive src=….
-func (c *check) snippet(document string, d *directive) (*excerpt, error) {
-	f, err := c.source(document, d.get("src"))
+func (c *check) snippet(d *directive) (*excerpt, error) {
+	f, err := c.source(d.get("src"))
 	if errors.Is(err, errNoFile) && d.has("sym") {
 		return nil, &missing{file: d.get("src"), sym: d.get("sym"), gone: true}
 	}

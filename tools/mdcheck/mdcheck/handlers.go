@@ -15,7 +15,7 @@ import (
 func (c *check) handlers() (files []*source, err error) {
 	if len(c.front.handlers) > 0 {
 		for _, name := range c.front.handlers {
-			f, err := c.source(c.path, name)
+			f, err := c.source(name)
 			if err != nil {
 				return nil, err
 			}
@@ -33,7 +33,7 @@ func (c *check) handlers() (files []*source, err error) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		f, err := c.source(c.path, name)
+		f, err := c.source(name)
 		if err != nil {
 			return nil, err
 		}

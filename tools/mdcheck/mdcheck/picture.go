@@ -8,8 +8,8 @@ import (
 )
 
 // picture follows a directive mermaid=…: the drawing of a template.
-func (c *check) picture(document string, d *directive) (*excerpt, error) {
-	f, err := c.source(document, d.get("mermaid"))
+func (c *check) picture(d *directive) (*excerpt, error) {
+	f, err := c.source(d.get("mermaid"))
 	if err != nil {
 		return nil, err
 	}

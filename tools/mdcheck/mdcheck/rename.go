@@ -19,7 +19,7 @@ func (c *check) renamed(f *fence, n *note, d *directive, lost *missing) (*excerp
 	var found []*excerpt
 	var directives []*directive
 	for _, file := range c.neighbours(d.get("src")) {
-		src, err := c.source(c.path, file)
+		src, err := c.source(file)
 		if err != nil {
 			continue
 		}
@@ -33,7 +33,7 @@ func (c *check) renamed(f *fence, n *note, d *directive, lost *missing) (*excerp
 			if len(code.find(decl.title())) != 1 || (decl.Recv != "") != strings.Contains(lost.sym, ".") {
 				continue
 			}
-			if e, err := c.snippet(c.path, other); err == nil && sameBut(e.text, shown, []string{decl.Name, decl.Recv}, old) {
+			if e, err := c.snippet(other); err == nil && sameBut(e.text, shown, []string{decl.Name, decl.Recv}, old) {
 				found, directives = append(found, e), append(directives, other)
 			}
 		}

@@ -14,8 +14,8 @@ import (
 // the comments directly above it, and those within it.
 
 // yamlNode follows a directive yaml=… path=….
-func (c *check) yamlNode(document string, d *directive) (*excerpt, error) {
-	f, err := c.source(document, d.get("yaml"))
+func (c *check) yamlNode(d *directive) (*excerpt, error) {
+	f, err := c.source(d.get("yaml"))
 	if err != nil {
 		return nil, err
 	}
