@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -39,8 +40,8 @@ func openCache(folder, repository string) *cache {
 	if err != nil {
 		return c
 	}
-	key := sha256.Sum256(append([]byte(repository+"\x00"), program...))
-	c.file = filepath.Join(folder, fmt.Sprintf("%x", key[:16]))
+	place := sha256.Sum256([]byte(repository))
+	c.file = filepath.Join(folder, fmt.Sprintf("%x-%x", place[:12], program[:12]))
 	if data, err := os.ReadFile(c.file); err == nil {
 		c.known = readCache(data)
 	}
@@ -64,7 +65,7 @@ func programKey() ([]byte, error) {
 		return nil, err
 	}
 	h := sha256.New()
-	fmt.Fprintln(h, info.Size(), info.ModTime().UnixNano())
+	fmt.Fprintln(h, info.Size())
 	_, err = io.CopyN(h, f, 64<<10)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -156,6 +157,23 @@ func (c *cache) save() {
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())
+		return
+	}
+	c.dropOthers()
+}
+
+// dropOthers removes what other builds of this program have kept of the same
+// repository.
+func (c *cache) dropOthers() {
+	place := c.file[:strings.LastIndexByte(c.file, '-')]
+	others, err := filepath.Glob(place + "-*")
+	if err != nil {
+		return
+	}
+	for _, file := range others {
+		if file != c.file {
+			_ = os.Remove(file)
+		}
 	}
 }
 
