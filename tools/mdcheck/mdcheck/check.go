@@ -20,7 +20,8 @@ type check struct {
 	skips     int
 	notRun    []NotRun
 	coverage  *PostCoverage
-	shown     []*excerpt // of Go files, for the coverage
+	shown     []*excerpt   // of Go files, for the coverage
+	held      map[int]bool // offsets of the links in source lines, which are checked with these
 	runs      []*transcript
 	asked     []*testValue
 	uses      map[string]bool // the files that were looked at
@@ -32,7 +33,7 @@ var checked = []string{"go", "yaml", "yml", "sql", "console", "mermaid", "json"}
 
 // check reads a document and compares all that needs no command to be run.
 func (r *Repository) check(document string) *check {
-	c := &check{Repository: r, path: document, page: &page{}, uses: map[string]bool{}}
+	c := &check{Repository: r, path: document, page: &page{}, uses: map[string]bool{}, held: map[int]bool{}}
 	f, err := c.open(document)
 	if err != nil {
 		c.find(1, Unreadable, "%s", err)

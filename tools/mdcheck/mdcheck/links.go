@@ -28,7 +28,7 @@ func (c *check) links() {
 			}
 			continue
 		}
-		if isRemote(l.target) {
+		if isRemote(l.target) || c.held[l.at] {
 			continue
 		}
 		c.counts.Links++

@@ -18,6 +18,7 @@ func (c *check) sourceLine(f *fence, d *directive, e *excerpt) {
 	}
 	want := whereabouts(d.get("src"), e)
 	at, have := c.lineUnder(f)
+	c.held[at.start+len("<sub>")] = true
 	if have == want {
 		return
 	}
