@@ -1,0 +1,292 @@
+package mdcheck
+
+import (
+	"bytes"
+	"strings"
+)
+
+// scanner walks over the lines with the blocks that are open at each of them.
+type scanner struct {
+	page
+	line       int // number of the current one
+	start, end int // of the current one, without its ending
+	pos        int // how far it is read
+	inside     []container
+	fence      *fence
+	html       string // what ends the HTML block that is open; "" when none is
+	comment    span   // where that block began, and its line
+	paragraph  []span // its lines so far
+}
+
+// container is a quote or a list item that is open.
+type container struct {
+	quote  bool
+	indent int // columns that a line of the item is moved in
+}
+
+// maxNesting is how deep quotes and lists are followed. Nobody writes more, and
+// a line of a million signs is not to keep us.
+const maxNesting = 100
+
+// scan reads a page. It never fails: whatever the bytes are, they are some
+// markdown.
+func scan(text []byte) *page {
+	s := &scanner{page: page{text: text}}
+	s.fences = make([]fence, 0, bytes.Count(text, []byte("```"))/2)
+	s.notes = make([]note, 0, bytes.Count(text, []byte("mdcheck")))
+	at := frontMatter(text)
+	s.line = lineOf(text, at) - 1
+	for at < len(text) {
+		next := len(text)
+		s.end = next
+		if i := bytes.IndexByte(text[at:], '\n'); i >= 0 {
+			s.end, next = at+i, at+i+1
+		}
+		s.start = at
+		if s.end > s.start && text[s.end-1] == '\r' {
+			s.end--
+		}
+		s.line++
+		s.take()
+		at = s.skip(next)
+	}
+	s.endParagraph()
+	s.endFence(len(text), 0)
+	if s.html == "-->" {
+		s.unclosed = append(s.unclosed, s.comment)
+	}
+	return &s.page
+}
+
+// skip leaves out the lines of a fence in which its sign is not, for none of
+// them can end it.
+func (s *scanner) skip(at int) int {
+	if s.fence == nil || len(s.inside) > 0 {
+		return at
+	}
+	rest := s.text[at:]
+	n := bytes.IndexByte(rest, s.fence.mark)
+	if n < 0 {
+		n = len(rest)
+	}
+	n = 1 + bytes.LastIndexByte(rest[:n], '\n')
+	s.line += bytes.Count(rest[:n], []byte{'\n'})
+	return at + n
+}
+
+// frontMatter is where the text begins behind a leading block of YAML.
+func frontMatter(text []byte) int {
+	if !bytes.HasPrefix(text, []byte("---\n")) && !bytes.HasPrefix(text, []byte("---\r\n")) {
+		return 0
+	}
+	at := bytes.IndexByte(text, '\n') + 1
+	for line := range bytes.Lines(text[at:]) {
+		at += len(line)
+		if w := strings.TrimSpace(string(line)); w == "---" || w == "..." {
+			return at
+		}
+	}
+	return 0
+}
+
+// take reads one line: first the containers that go on, then those that begin,
+// then what is in them.
+func (s *scanner) take() {
+	s.pos = s.start
+	matched := s.goOn()
+	whole := matched == len(s.inside)
+	switch {
+	case s.fence != nil && whole:
+		s.fenceLine()
+		return
+	case s.html != "" && whole:
+		s.htmlLine()
+		return
+	case s.fence != nil:
+		s.endFence(s.start, 0)
+	}
+	s.html = ""
+	s.leaf(s.open(matched))
+}
+
+// goOn eats the signs of the containers that the line continues, and says how
+// many these are.
+func (s *scanner) goOn() int {
+	for i, c := range s.inside {
+		indent := s.indentation()
+		switch {
+		case c.quote && indent < 4 && s.at(indent) == '>':
+			s.eatQuote(indent)
+		case !c.quote && s.blank():
+		case !c.quote && indent >= c.indent:
+			s.eat(c.indent)
+		default:
+			return i
+		}
+	}
+	return len(s.inside)
+}
+
+// open begins the quotes and list items that the line begins, and says how
+// many containers the line is in.
+func (s *scanner) open(matched int) int {
+	for {
+		indent := s.indentation()
+		sign := s.at(indent)
+		if indent >= 4 || sign == 0 || len(s.inside) == maxNesting || s.rule(indent) {
+			return matched
+		}
+		c := container{quote: sign == '>'}
+		if c.quote {
+			s.closeTo(matched)
+			s.eatQuote(indent)
+		} else {
+			width := s.marker(indent, matched)
+			if width == 0 {
+				return matched
+			}
+			s.closeTo(matched)
+			s.eat(indent + width)
+			gap := s.indentation()
+			if gap > 4 || s.blank() {
+				gap = 1
+			}
+			s.eat(gap)
+			c.indent = indent + width + gap
+		}
+		s.inside = append(s.inside, c)
+		matched = len(s.inside)
+	}
+}
+
+func (s *scanner) eatQuote(indent int) {
+	s.eat(indent + 1)
+	if s.pos < s.end && s.text[s.pos] == ' ' {
+		s.pos++
+	}
+}
+
+// marker is the width of a list marker at the indentation, or 0. Into a
+// paragraph that the line would else continue, only a list breaks that has
+// text and that begins with 1.
+func (s *scanner) marker(indent, matched int) int {
+	rest := s.text[s.pos+indent : s.end]
+	interrupts := len(s.paragraph) > 0 && matched == len(s.inside)
+	width := 0
+	if strings.IndexByte("-+*", rest[0]) >= 0 {
+		width = 1
+	} else {
+		for width < len(rest) && width < 9 && '0' <= rest[width] && rest[width] <= '9' {
+			width++
+		}
+		if width == 0 || width == len(rest) || rest[width] != '.' && rest[width] != ')' {
+			return 0
+		}
+		if interrupts && string(rest[:width]) != "1" {
+			return 0
+		}
+		width++
+	}
+	if width < len(rest) && rest[width] != ' ' && rest[width] != '\t' {
+		return 0
+	}
+	if interrupts && len(bytes.TrimLeft(rest[width:], " \t")) == 0 {
+		return 0
+	}
+	return width
+}
+
+// rule says whether the line is a thematic break: three or more of one sign.
+func (s *scanner) rule(indent int) bool {
+	sign, count := s.at(indent), 0
+	if sign != '-' && sign != '*' && sign != '_' {
+		return false
+	}
+	for _, c := range s.text[s.pos:s.end] {
+		switch c {
+		case sign:
+			count++
+		case ' ', '\t':
+		default:
+			return false
+		}
+	}
+	return count >= 3
+}
+
+// closeTo leaves the containers that the line does not continue.
+func (s *scanner) closeTo(matched int) {
+	s.endParagraph()
+	s.inside = s.inside[:matched]
+}
+
+// leaf reads what is left of the line behind its containers. Text goes on with
+// the paragraph above it even where the signs of its containers are left out.
+func (s *scanner) leaf(matched int) {
+	indent := s.indentation()
+	rest := s.text[min(s.pos+indent, s.end):s.end]
+	switch {
+	case s.blank():
+		s.closeTo(matched)
+	case indent >= 4 && len(s.paragraph) > 0:
+		s.paragraph = append(s.paragraph, span{s.pos, s.end})
+	case indent >= 4: // code by indentation
+		s.closeTo(matched)
+	case opensFence(rest):
+		s.closeTo(matched)
+		s.openFence(rest, indent)
+	case headingLevel(rest) > 0:
+		s.closeTo(matched)
+		s.heading(rest)
+	case len(s.paragraph) > 0 && matched == len(s.inside) && underlines(rest) && s.title() != "":
+		s.underline()
+	case s.rule(indent):
+		s.closeTo(matched)
+	case s.opensHTML(rest):
+		s.closeTo(matched)
+		s.comment = span{s.pos + indent, s.line}
+		s.htmlLine()
+	default:
+		if len(s.paragraph) == 0 {
+			s.closeTo(matched)
+		}
+		s.paragraph = append(s.paragraph, span{s.pos, s.end})
+	}
+}
+
+// indentation is the width of the whitespace ahead; a tab counts as four.
+func (s *scanner) indentation() int {
+	n := 0
+	for _, c := range s.text[s.pos:s.end] {
+		switch c {
+		case ' ':
+			n++
+		case '\t':
+			n += 4
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+// at is the byte behind so many spaces, or 0.
+func (s *scanner) at(indent int) byte {
+	if i := s.pos + indent; i < s.end {
+		return s.text[i]
+	}
+	return 0
+}
+
+// eat goes on by so many columns.
+func (s *scanner) eat(columns int) {
+	for columns > 0 && s.pos < s.end {
+		columns--
+		if s.text[s.pos] == '\t' {
+			columns -= 3
+		}
+		s.pos++
+	}
+}
+
+func (s *scanner) blank() bool { return len(bytes.TrimLeft(s.text[s.pos:s.end], " \t")) == 0 }

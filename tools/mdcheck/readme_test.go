@@ -1,0 +1,9 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/tasker-systems/tasker-go/tools/mdcheck/mdcheck"
+)
+
+func TestTheReadmeIsTrue(t *testing.T) { mdcheck.Test(t, ".") }
