@@ -37,9 +37,11 @@ postgres: ## start a PostgreSQL in Docker and print its address
 	docker-compose up -d --wait
 	@echo 'DATABASE_URL=postgres://tasker:tasker@localhost:54320/tasker'
 
-fuzz: ## fuzz the template loader and the payload guard, a minute each
+fuzz: ## fuzz what reads templates, payloads and texts, a minute each
 	go test ./tasker/template -run '^$$' -fuzz FuzzParse -fuzztime 60s
 	go test ./tasker/payload -run '^$$' -fuzz FuzzCheck -fuzztime 60s
+	go test ./tools/mdcheck/mdcheck -run '^$$' -fuzz FuzzDirective -fuzztime 60s
+	go test ./tools/mdcheck/mdcheck -run '^$$' -fuzz FuzzScan -fuzztime 60s
 
 ci: ## everything that must hold before a change lands
 	.ci/run

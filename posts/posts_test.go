@@ -11,7 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
+
+	"github.com/tasker-systems/tasker-go/tools/mdcheck/mdcheck"
 )
+
+//go:generate go run ../tools/mdcheck -fix .
 
 // post is an entry of posts.yaml.
 type post struct{ Folder, Title, About string }
@@ -49,6 +53,12 @@ func TestEveryPostBeginsWithItsTitle(t *testing.T) {
 		if text := text(t, p.Folder+"/README.md"); !strings.Contains(text, "\n# "+p.Title+"\n") {
 			t.Errorf("%s/README.md has another title than posts.yaml: %q", p.Folder, p.Title)
 		}
+	}
+}
+
+func TestEveryBlockIsWhatItShows(t *testing.T) {
+	for _, p := range read(t) {
+		t.Run(p.Folder, func(t *testing.T) { mdcheck.Test(t, p.Folder) })
 	}
 }
 

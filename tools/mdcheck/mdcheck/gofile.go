@@ -194,7 +194,8 @@ func (r *goReader) members(name string, t ast.Expr) {
 }
 
 // find looks for what sym=… names: Func, Type, Type.Method or (*Type).Method.
-// More than one can be found where a name is declared twice, as init is.
+// Where no function or type has the name alone, a method may. More than one can
+// be found: init may be declared twice, and two types may have the method.
 func (g *goFile) find(sym string) (found []*decl) {
 	recv, name, method := strings.Cut(sym, ".")
 	if !method {
@@ -207,6 +208,14 @@ func (g *goFile) find(sym string) (found []*decl) {
 			found = append(found, d)
 		}
 	}
+	if method || len(found) > 0 {
+		return found
+	}
+	for i := range g.Decls {
+		if d := &g.Decls[i]; d.Name == name {
+			found = append(found, d)
+		}
+	}
 	return found
 }
 
@@ -215,11 +224,7 @@ func (g *goFile) find(sym string) (found []*decl) {
 func (g *goFile) near(sym string) string {
 	var names []string
 	for i := range g.Decls {
-		d := &g.Decls[i]
-		if d.Name == sym {
-			return fmt.Sprintf("; did you mean %q?", d.Recv+"."+d.Name)
-		}
-		names = append(names, d.like(sym))
+		names = append(names, g.Decls[i].like(sym))
 	}
 	return template.Suggest(sym, names)
 }
