@@ -44,12 +44,6 @@ type BillingInfo struct {
 	PaymentMethod string `json:"payment_method,omitempty"`
 }
 
-// CancelledProfile is a profile that was taken back.
-type CancelledProfile struct {
-	BillingID string `json:"billing_id,omitempty"` // none where a key made no profile
-	Status    string `json:"status"`
-}
-
 const (
 	billingActive    = "active"
 	billingCancelled = "cancelled"
@@ -119,7 +113,7 @@ func (s *BillingService) find(c *call) (any, error) {
 // cancel takes back the profile that a key made, if it made one, and closes
 // the key.
 func (s *BillingService) cancel(c *call) (any, error) {
-	answer := CancelledProfile{Status: billingCancelled}
+	answer := Cancellation{Status: billingCancelled}
 	return &answer, do(c, s.profiles, func(all *Profiles) error {
 		all.Closed[c.key] = true
 		if profile := all.ByKey[c.key]; profile != nil {

@@ -141,7 +141,7 @@ type breakerRule struct {
 
 var usualRule = breakerRule{failures: 5, cooldown: 5 * time.Second}
 
-const breakerHelp = "when a service's breaker opens, and for how long: 5/5s is after 5 failures in a row, for 5s"
+const breakerHelp = "off, or when breakers open: 5/5s is after 5 failures in a row, for 5s"
 
 func checkBreaker(value string) error {
 	_, err := parseRule(value)

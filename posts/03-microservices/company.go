@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker/post"
@@ -21,6 +20,7 @@ type company struct {
 	addresses map[string]string // where a host listens: billing.internal -> 127.0.0.1:…
 	guards    map[string]*guard
 	http      *http.Client
+	servers   []*httptest.Server
 }
 
 func companyOf(w *post.World) *company {
@@ -36,10 +36,11 @@ func newCompany(w *post.World) *company {
 		"notification": newNotificationService(w).routes,
 	}
 	log := accessLog(w)
+	w.AtEnd(c.close)
 	for _, name := range serviceNames {
 		s := &service{name: name, mux: http.NewServeMux(), script: scriptFor(name, w.Flag("service")), log: log}
 		routes[name](s)
-		c.open(w, s)
+		c.open(s)
 		c.guards[name] = newGuard(w, name)
 	}
 	c.http = &http.Client{Transport: &http.Transport{
@@ -51,16 +52,19 @@ func newCompany(w *post.World) *company {
 	return c
 }
 
-// open starts a service's server. It ends with the process's part in the run.
-func (c *company) open(w *post.World, s *service) {
+// open starts a service's server.
+func (c *company) open(s *service) {
 	server := httptest.NewServer(s)
-	if address, err := url.Parse(server.URL); err == nil {
-		c.addresses[s.name+".internal:80"] = address.Host
-	}
-	w.AtEnd(func() {
+	c.servers = append(c.servers, server)
+	c.addresses[s.name+".internal:80"] = server.Listener.Addr().String()
+}
+
+// close ends the servers, with what is under way.
+func (c *company) close() {
+	for _, server := range c.servers {
 		server.CloseClientConnections()
 		server.Close()
-	})
+	}
 }
 
 // dial stands in for the company's name service.

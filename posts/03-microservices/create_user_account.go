@@ -56,11 +56,12 @@ func (r *Registration) CreateUserAccount(ctx context.Context, in createInput) (A
 		status = accountExists
 		user, err = r.sameUser(ctx, in.At, wanted)
 	}
-	if err == nil {
-		err = checkUser(user)
-	}
 	if err != nil {
 		return Account{}, err
+	}
+	if err := checkUser(user); err != nil {
+		_, undone := r.DeactivateUserAccount(ctx, undoInput{in.At}, nil)
+		return Account{}, cmp.Or(undone, err)
 	}
 	annotateCreate(ctx, user, status, in.User.Source)
 	account := Account{UserID: user.ID, Email: user.Email, Plan: user.Plan, Status: status, CreatedAt: user.CreatedAt}
@@ -103,7 +104,7 @@ func checkUserInfo(u UserInfo) (NewUser, error) {
 	case wanted.Name == "":
 		return wanted, tasker.Permanent("MISSING_NAME", "the user has no name")
 	case !emailForm.MatchString(wanted.Email):
-		return wanted, tasker.Permanent("INVALID_EMAIL_FORMAT", "the address cannot be one: name@example.com is of the right form")
+		return wanted, tasker.Permanent("INVALID_EMAIL_FORMAT", "the address cannot be one; it wants a name, an @ and a domain")
 	case !known:
 		return wanted, unknownPlan(wanted.Plan)
 	}

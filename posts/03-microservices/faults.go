@@ -33,14 +33,14 @@ const (
 
 const forever = -1
 
-const faultHelp = `how a service fails; NAME is user, billing, preferences or notification.
-                                      FAULT is one of these, xN for the first N requests, else for all:
-                                        503xN        answers with that status; 429xN:2s with a Retry-After
-                                        downxN       cuts the connection before anything is done
-                                        lostxN       does its work, and its answer is lost
-                                        slowxN:2s    takes that long
-                                        withoutxN:FIELD   leaves a field out of its answer
-                                      Given again, it comes after the first: billing=503x2 billing=lostx1`
+const faultHelp = `how a service fails: user, billing, preferences or notification.
+                                      FAULT strikes the first N requests, or all without xN:
+                                        503xN, 429xN:2s   answers that status, :2s with a Retry-After
+                                        downxN            cuts the connection, and does nothing
+                                        lostxN            does its work, and the answer is lost
+                                        slowxN:2s         takes that long
+                                        withoutxN:FIELD   leaves that field out of the answer
+                                      Faults come one after another: -service user=503x1 -service user=lostx1`
 
 var faultForm = regexp.MustCompile(`^([a-z]+)=(\d{3}|down|lost|slow|without)(?:x(\d+))?(?::(.+))?$`)
 

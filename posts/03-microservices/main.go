@@ -25,7 +25,7 @@ var thisPost = post.Post{
 	Example:   example,
 	Flags: []post.Flag{
 		{Name: "service", Value: "NAME=FAULT", About: faultHelp, Check: checkFault},
-		{Name: "breaker", Value: "off | N/COOLDOWN", About: breakerHelp, Check: checkBreaker},
+		{Name: "breaker", Value: "N/COOLDOWN", About: breakerHelp, Check: checkBreaker},
 		{Name: "log", Value: "FILE", About: logHelp, Check: checkLog},
 	},
 	Handlers: func(w *post.World) tasker.Handlers { return newRegistration(w).Handlers() },

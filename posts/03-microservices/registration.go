@@ -34,6 +34,7 @@ func (r *Registration) Handlers() tasker.Handlers {
 		"microservices.DeactivateUserAccountHandler": tasker.Undo(r.DeactivateUserAccount),
 		"microservices.SetupBillingProfileHandler":   tasker.Step(r.SetupBillingProfile),
 		"microservices.CancelBillingProfileHandler":  tasker.Undo(r.CancelBillingProfile),
+		"microservices.CancelProfileHandler":         tasker.Step(r.CancelProfile),
 		"microservices.InitializePreferencesHandler": tasker.Step(r.InitializePreferences),
 		"microservices.SavePreferencesHandler":       tasker.Step(r.SavePreferences),
 		"microservices.SendWelcomeSequenceHandler":   tasker.Step(r.SendWelcomeSequence),

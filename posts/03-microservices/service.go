@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net/http"
@@ -105,7 +106,9 @@ func answerJSON(w http.ResponseWriter, status int, body any) {
 // ServeHTTP answers a request, or fails as the script says, and logs it.
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := s.script.next()
-	answer := httptest.NewRecorder() // held back, since it may get lost
+	body, _ := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
+	r.Body = io.NopCloser(bytes.NewReader(body)) // only now is it seen when the caller goes away
+	answer := httptest.NewRecorder()             // held back, since it may get lost
 	switch {
 	case f.kind == faultStatus:
 		answerRefusal(answer, &refusal{f.status, f.retryAfter, "this is what the script says"})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -61,10 +62,14 @@ func (r *Registration) SetupBillingProfile(ctx context.Context, in billingInput)
 	case http.StatusPaymentRequired:
 		err = tasker.Permanent("PAYMENT_METHOD_REQUIRED", "a %s plan needs a payment method", plan)
 	}
-	if err == nil {
-		err = checkProfile(profile)
+	if err != nil {
+		return Billing{}, err
 	}
-	return billingOf(profile), err
+	if err := checkProfile(profile); err != nil {
+		_, undone := r.cancelProfile(ctx, in.At, tasker.Key(ctx))
+		return Billing{}, cmp.Or(undone, err)
+	}
+	return billingOf(profile), nil
 }
 
 func skippedBilling(user, plan string) Billing {
