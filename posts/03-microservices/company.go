@@ -19,6 +19,7 @@ var serviceNames = []string{"user", "billing", "preferences", "notification"}
 type company struct {
 	addresses map[string]string // where a host listens: billing.internal -> 127.0.0.1:…
 	guards    map[string]*guard
+	scripts   map[string]*script
 	http      *http.Client
 	servers   []*httptest.Server
 }
@@ -28,7 +29,7 @@ func companyOf(w *post.World) *company {
 }
 
 func newCompany(w *post.World) *company {
-	c := &company{addresses: map[string]string{}, guards: map[string]*guard{}}
+	c := &company{addresses: map[string]string{}, guards: map[string]*guard{}, scripts: map[string]*script{}}
 	routes := map[string]func(*service){
 		"user":         newUserService(w).routes,
 		"billing":      newBillingService(w).routes,
@@ -38,7 +39,8 @@ func newCompany(w *post.World) *company {
 	log := accessLog(w)
 	w.AtEnd(c.close)
 	for _, name := range serviceNames {
-		s := &service{name: name, mux: http.NewServeMux(), script: scriptFor(name, w.Flag("service")), log: log}
+		c.scripts[name] = scriptFor(name, w.Flag("service"))
+		s := &service{name: name, mux: http.NewServeMux(), script: c.scripts[name], log: log}
 		routes[name](s)
 		c.open(s)
 		c.guards[name] = newGuard(w, name)

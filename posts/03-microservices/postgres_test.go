@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tasker-systems/tasker-go/tasker/post"
+	"github.com/tasker-systems/tasker-go/tasker/taskertest"
+)
+
+func TestTheReportOnPostgresIsThatOfMemory(t *testing.T) {
+	t.Parallel()
+	url := taskertest.Database(t)
+	same := func(name, input string, args ...string) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args = append([]string{"-env", "test"}, args...)
+			inMemory, onPostgres := reader.Report(t, input, args...), reader.Report(t, input, append(args, "-db", url)...)
+			if inMemory.Exit != onPostgres.Exit {
+				t.Errorf("exit %d in memory, %d on PostgreSQL", inMemory.Exit, onPostgres.Exit)
+			}
+			if diff := cmp.Diff(masked(inMemory.Stdout), masked(onPostgres.Stdout)); diff != "" {
+				t.Errorf("the reports differ (- in memory, + on PostgreSQL):\n%s", diff)
+			}
+			if onPostgres.Took > 3*time.Second {
+				t.Errorf("it took %v on PostgreSQL, want under 3s", onPostgres.Took)
+			}
+		})
+	}
+	same("pro", string(example))
+	same("free", registration("free.user@example.com", "Free User", "free"))
+	same("enterprise", registration("enterprise@example.com", "Enterprise Customer", "enterprise"))
+	same("an existing user", registration("existing@example.com", "Existing User", "free"))
+	same("input that is refused", registration("ada@example.com", "Ada", "gold"))
+	same("a lost answer", pro("Lost"), "-service", "user=lostx2", "-service", "notification=lostx1")
+	same("billing that heals", pro("Heals"), "-service", "billing=503x2")
+	same("preferences that are down", pro("Falls Back"), "-service", "preferences=down")
+	same("preferences that come back", pro("Is Repaired"), "-service", "preferences=503x4")
+	same("billing that is down", pro("Is Undone"), "-service", "billing=down")
+	for _, tt := range whatCanGoWrong {
+		input, args := tt.input, []string{}
+		if input == "" {
+			input = pro(tt.name)
+		}
+		if tt.service != "" {
+			args = []string{"-service", tt.service}
+		}
+		same(tt.name, input, args...)
+	}
+}
+
+var masks = []struct {
+	what *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
+	{regexp.MustCompile(`(user|billing|prefs|welcome|msg)_[0-9a-f]{12}\b`), "${1}_ID"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?`), "TIME"},      // and its zone
+	{regexp.MustCompile(`"retry_after_ms": \d{4}\b`), `"retry_after_ms": WAIT`}, // until a breaker is half-open
+}
+
+// masked is a report without what differs from run to run.
+func masked(report string) string {
+	for _, m := range masks {
+		report = m.what.ReplaceAllString(report, m.with)
+	}
+	return report
+}
+
+func TestFiftyTasksOnPostgresAskADeadServiceAHandfulOfTimes(t *testing.T) {
+	t.Parallel()
+	o := reader.Report(t, string(example), "-env", "test", "-n", crowd, "-service", deadBilling, "-db", taskertest.Database(t))
+	if s := serviceOf(t, o, "billing"); s.Calls > mostOfThem || s.Calls+s.Spared != crowdNeeds {
+		t.Errorf("billing: %+v, want at most %d calls of %d", s, mostOfThem, crowdNeeds)
+	}
+}
+
+// What the world keeps must come back from PostgreSQL as it was.
+func TestEverythingThatTheWorldKeepsComesBackFromJSON(t *testing.T) {
+	t.Parallel()
+	r, world := open(t)
+	register(t, r, 1)
+	comesBack(t, newUserService(world).users)
+	comesBack(t, newBillingService(world).profiles)
+	comesBack(t, newPreferencesService(world).saved)
+	comesBack(t, newNotificationService(world).sent)
+}
+
+func comesBack[T any](t *testing.T, kept *post.Kept[T]) {
+	t.Helper()
+	kept.Of(root, func(value T) {
+		raw, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again T
+		if err := json.Unmarshal(raw, &again); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(value, again); diff != "" {
+			t.Errorf("%T does not come back as it was:\n%s", value, diff)
+		}
+	})
+}
+
+func TestABlockedCancellationIsForAnOperatorToRetry(t *testing.T) {
+	t.Parallel()
+	url := taskertest.Database(t)
+	o := reader.Run(t, pro("Is Billed"), "-db", url, "-env", "test", "-input", "-", "-service", "billing=down")
+	if o.Exit != 1 || !strings.Contains(o.Stdout, "taskerctl tasks retry -db '"+url+"'") {
+		t.Errorf("exit %d; it does not say how to help:\n%s", o.Exit, o.Stdout)
+	}
+}
