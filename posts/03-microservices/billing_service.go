@@ -67,7 +67,6 @@ func (s *BillingService) create(c *call) (any, error) {
 	if err := c.read(&wanted); err != nil {
 		return nil, err
 	}
-	plan := plans[wanted.Plan]
 	var profile Profile
 	return &profile, do(c, s.profiles, func(all *Profiles) error {
 		all.Requests++
@@ -77,24 +76,30 @@ func (s *BillingService) create(c *call) (any, error) {
 			return refuse(http.StatusUnprocessableEntity, "this registration was taken back")
 		case known != nil:
 			profile = *known
-		case wanted.UserID == "" || plan.Price == 0:
-			return refuse(http.StatusUnprocessableEntity, "a profile has a user and a plan that costs something")
+		case wanted.UserID == "" || plans[wanted.Plan].Price == 0:
+			return refuse(http.StatusUnprocessableEntity, "a profile has a user and a plan with a price")
 		case wanted.Billing != nil && wanted.Billing.PaymentMethod == "":
 			return refuse(http.StatusPaymentRequired, "there is no payment method")
 		case all.of(wanted.UserID) != nil:
 			return refuse(http.StatusConflict, "the user has a profile")
 		default:
-			now := time.Now().UTC()
-			profile = Profile{
-				ID: post.DeriveID("billing_", 12, c.key), UserID: wanted.UserID, Plan: wanted.Plan, Price: plan.Price,
-				Currency: "USD", BillingCycle: "monthly", Features: plan.Features, Status: billingActive,
-				NextBillingDate: nextMonth(now), CreatedAt: now,
-			}
-			kept := profile
-			all.ByKey[c.key] = &kept
+			profile = all.add(c.key, wanted)
 		}
 		return nil
 	})
+}
+
+// add makes a profile whose id follows from the key.
+func (p *Profiles) add(key string, wanted NewProfile) Profile {
+	now, plan := time.Now().UTC(), plans[wanted.Plan]
+	profile := Profile{
+		ID: post.DeriveID("billing_", 12, key), UserID: wanted.UserID, Plan: wanted.Plan,
+		Price: plan.Price, Currency: "USD", BillingCycle: "monthly", Features: plan.Features,
+		Status: billingActive, NextBillingDate: nextMonth(now), CreatedAt: now,
+	}
+	kept := profile
+	p.ByKey[key] = &kept
+	return profile
 }
 
 // find gives the profile of a user.

@@ -29,6 +29,7 @@ import (
 // The two meet in one place: a step that is spared a call asks to be tried
 // again when the breaker lets calls through. It has used up an attempt, as by
 // any other failure, so a service that stays away ends its tasks in time.
+// Who wants one breaker for many processes gives gobreaker a store to share.
 
 // guard stands before one service. It counts calls, bounds how many are under
 // way, and holds them back while the service is down.
@@ -96,7 +97,8 @@ func (g *guard) do(ctx context.Context, call func() error) error {
 	_, err := g.breaker.Execute(func() (struct{}, error) { return struct{}{}, g.counted(call) })
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
 		g.spared.Add(1)
-		return tasker.Retryable(codeOpen, "the %s service is down; this call was spared", g.service).After(g.untilHalfOpen())
+		spared := tasker.Retryable(codeOpen, "the %s service is down; this call was spared", g.service)
+		return spared.After(g.untilHalfOpen())
 	}
 	return err
 }

@@ -30,22 +30,26 @@ type Endpoint struct {
 const (
 	headerKey         = "Idempotency-Key"
 	headerCorrelation = "X-Correlation-ID"
-	headerWorld       = "X-Simulated-World" // whose users and bills these are; only a simulation needs it
+	headerWorld       = "X-Simulated-World" // the task whose world it is; only a simulation needs it
 )
 
 // Get asks for what is at path, and reads it into answer.
 func (c *Client) Get(ctx context.Context, at Endpoint, path string, answer any) error {
-	return c.guard.do(ctx, func() error { return c.send(ctx, at, http.MethodGet, path, "", nil, answer) })
+	return c.guarded(ctx, at, http.MethodGet, path, "", nil, answer)
 }
 
 // Post makes something, once for each key.
 func (c *Client) Post(ctx context.Context, at Endpoint, path, key string, body, answer any) error {
-	return c.guard.do(ctx, func() error { return c.send(ctx, at, http.MethodPost, path, key, body, answer) })
+	return c.guarded(ctx, at, http.MethodPost, path, key, body, answer)
 }
 
 // Put sets something. To set it twice is to set it once, so it needs no key.
 func (c *Client) Put(ctx context.Context, at Endpoint, path string, body, answer any) error {
-	return c.guard.do(ctx, func() error { return c.send(ctx, at, http.MethodPut, path, "", body, answer) })
+	return c.guarded(ctx, at, http.MethodPut, path, "", body, answer)
+}
+
+func (c *Client) guarded(ctx context.Context, at Endpoint, method, path, key string, body, answer any) error {
+	return c.guard.do(ctx, func() error { return c.send(ctx, at, method, path, key, body, answer) })
 }
 
 // send makes one request. Its errors are verdicts.

@@ -29,7 +29,9 @@ func companyOf(w *post.World) *company {
 }
 
 func newCompany(w *post.World) *company {
-	c := &company{addresses: map[string]string{}, guards: map[string]*guard{}, scripts: map[string]*script{}}
+	c := &company{
+		addresses: map[string]string{}, guards: map[string]*guard{}, scripts: map[string]*script{},
+	}
 	routes := map[string]func(*service){
 		"user":         newUserService(w).routes,
 		"billing":      newBillingService(w).routes,

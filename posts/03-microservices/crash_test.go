@@ -10,26 +10,39 @@ import (
 func TestAfterACrashAtAnyBoundaryTheSameCommandGoesOnAndRegistersOnce(t *testing.T) {
 	t.Parallel()
 	url := taskertest.Database(t)
+	start := func(step string) *posttest.Process[noted] {
+		return reader.Start(t, pro("Crashes after "+step), nil, "-db", url, "-crash-after", step, "-json", "-input", "-")
+	}
+	var crashes, again []*posttest.Process[noted]
 	for _, step := range stepNames {
-		t.Run(step, func(t *testing.T) {
-			t.Parallel()
-			input := pro("Crashes after " + step)
-			command := []string{"-db", url, "-crash-after", step, "-json", "-input", "-"}
-			reader.Crash(t, input, nil, command...)
-			o := reader.Start(t, input, nil, command...).End(t)
-			onceOnly(t, o)
-			if o.Notes.Requests != 1 {
-				t.Errorf("the user service was asked %d times for a user, want once", o.Notes.Requests)
-			}
-			for _, s := range o.Tasks[0].Steps {
-				if s.Attempts != 1 {
-					t.Errorf("%s shows %d attempts", s.Name, s.Attempts)
-				}
-				if s.Name == step && s.Lost != 0 {
-					t.Errorf("%s was done before the crash, and yet lost %d attempts by it", s.Name, s.Lost)
-				}
-			}
-		})
+		crashes = append(crashes, start(step))
+	}
+	for i, p := range crashes { // all at once: what takes time is to see that a process is dead
+		if p.End(t); !p.Killed() {
+			t.Fatalf("it was not killed after %s:\n%s", stepNames[i], p.Shown())
+		}
+	}
+	for _, step := range stepNames {
+		again = append(again, start(step))
+	}
+	for i, p := range again {
+		registeredOnceAfterACrash(t, p.End(t), stepNames[i])
+	}
+}
+
+func registeredOnceAfterACrash(t *testing.T, o outcome, step string) {
+	t.Helper()
+	onceOnly(t, o)
+	if o.Notes.Requests != 1 {
+		t.Errorf("after %s: the user service was asked %d times for a user, want once", step, o.Notes.Requests)
+	}
+	for _, s := range o.Tasks[0].Steps {
+		if s.Attempts != 1 {
+			t.Errorf("after %s: %s shows %d attempts", step, s.Name, s.Attempts)
+		}
+		if s.Name == step && s.Lost != 0 {
+			t.Errorf("%s was done before the crash, and yet lost %d attempts by it", s.Name, s.Lost)
+		}
 	}
 }
 

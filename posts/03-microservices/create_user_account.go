@@ -64,11 +64,17 @@ func (r *Registration) CreateUserAccount(ctx context.Context, in createInput) (A
 		return Account{}, cmp.Or(undone, err)
 	}
 	annotateCreate(ctx, user, status, in.User.Source)
-	account := Account{UserID: user.ID, Email: user.Email, Plan: user.Plan, Status: status, CreatedAt: user.CreatedAt}
-	if status == accountCreated {
-		account.Name = user.Name
+	return accountOf(user, status), nil
+}
+
+func accountOf(user User, status string) Account {
+	a := Account{
+		UserID: user.ID, Email: user.Email, Plan: user.Plan, Status: status, CreatedAt: user.CreatedAt,
 	}
-	return account, nil
+	if status == accountCreated {
+		a.Name = user.Name
+	}
+	return a
 }
 
 // sameUser finds the user who has the address already, and lets them pass if
@@ -85,7 +91,7 @@ func (r *Registration) sameUser(ctx context.Context, at Endpoint, wanted NewUser
 		return User{}, tasker.Permanent("USER_CONFLICT", "the address belongs to another registration")
 	case user.Status == userPending:
 		// It may yet be taken back, and we would welcome nobody.
-		return User{}, tasker.Retryable("REGISTRATION_IN_PROGRESS", "the address is being registered by somebody else")
+		return User{}, tasker.Retryable("REGISTRATION_IN_PROGRESS", "somebody is registering it just now")
 	}
 	return user, nil
 }
@@ -96,7 +102,7 @@ var emailForm = regexp.MustCompile(`(?i)^[\w+\-.]+@[a-z\d\-]+(\.[a-z\d\-]+)*\.[a
 
 // checkUserInfo holds the input to its form, before anything is created.
 func checkUserInfo(u UserInfo) (NewUser, error) {
-	wanted := NewUser{Email: canonical(u.Email), Name: strings.TrimSpace(u.Name), Plan: cmp.Or(u.Plan, "free")}
+	wanted := NewUser{canonical(u.Email), strings.TrimSpace(u.Name), cmp.Or(u.Plan, "free")}
 	_, known := plans[wanted.Plan]
 	switch {
 	case wanted.Email == "":
@@ -104,7 +110,7 @@ func checkUserInfo(u UserInfo) (NewUser, error) {
 	case wanted.Name == "":
 		return wanted, tasker.Permanent("MISSING_NAME", "the user has no name")
 	case !emailForm.MatchString(wanted.Email):
-		return wanted, tasker.Permanent("INVALID_EMAIL_FORMAT", "the address cannot be one; it wants a name, an @ and a domain")
+		return wanted, tasker.Permanent("INVALID_EMAIL_FORMAT", "the address is not name@domain")
 	case !known:
 		return wanted, unknownPlan(wanted.Plan)
 	}
@@ -118,9 +124,9 @@ func unknownPlan(plan string) error {
 func checkUser(u User) error {
 	switch {
 	case u.ID == "":
-		return tasker.Permanent("MISSING_USER_ID_IN_RESPONSE", "the user service names no user_id")
+		return tasker.Permanent("MISSING_USER_ID_IN_RESPONSE", "the answer has no user_id")
 	case u.Email == "":
-		return tasker.Permanent("MISSING_EMAIL_IN_RESPONSE", "the user service names no email")
+		return tasker.Permanent("MISSING_EMAIL_IN_RESPONSE", "the answer has no email")
 	}
 	return nil
 }

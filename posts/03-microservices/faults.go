@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -40,7 +41,7 @@ const faultHelp = `how a service fails: user, billing, preferences or notificati
                                         lostxN            does its work, and the answer is lost
                                         slowxN:2s         takes that long
                                         withoutxN:FIELD   leaves that field out of the answer
-                                      Faults come one after another: -service user=503x1 -service user=lostx1`
+                                      Given again, the next fault comes when the first is used up`
 
 var faultForm = regexp.MustCompile(`^([a-z]+)=(\d{3}|down|lost|slow|without)(?:x(\d+))?(?::(.+))?$`)
 
@@ -48,11 +49,11 @@ var faultForm = regexp.MustCompile(`^([a-z]+)=(\d{3}|down|lost|slow|without)(?:x
 func parseFault(text string) (service string, f fault, err error) {
 	parts := faultForm.FindStringSubmatch(text)
 	if parts == nil {
-		return "", f, fmt.Errorf("it must be NAME=FAULT, such as billing=503x2, user=lostx1, preferences=down or notification=429x1:2s")
+		return "", f, errors.New("it must be NAME=FAULT, such as billing=503x2; -h lists the faults")
 	}
 	service, kind, times, argument := parts[1], parts[2], parts[3], parts[4]
 	if !slices.Contains(serviceNames, service) {
-		return "", f, fmt.Errorf("there is no service %q; there are %s", service, strings.Join(serviceNames, ", "))
+		return "", f, fmt.Errorf("there is no service %q, but %s", service, strings.Join(serviceNames, ", "))
 	}
 	f = fault{kind: kind, text: kind, left: forever}
 	if times != "" {

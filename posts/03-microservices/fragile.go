@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -15,33 +14,34 @@ import (
 // and nobody remembers how far it came.
 func (r *Registration) fragileRegistration(ctx context.Context, wanted NewUser) error {
 	var user User
-	if err := tryThrice(func() error {
-		return r.Users.send(ctx, endpoint("user"), "POST", "/users", rand.Text(), wanted, &user)
-	}); err != nil {
-		return fmt.Errorf("registration failed: %w", err)
+	if err := fragilePost(ctx, r.Users, "user", "/users", wanted, &user); err != nil {
+		return err
 	}
 	var profile Profile
-	if err := tryThrice(func() error {
-		return r.Billing.send(ctx, endpoint("billing"), "POST", "/profiles", rand.Text(), NewProfile{UserID: user.ID, Plan: user.Plan}, &profile)
-	}); err != nil {
-		return fmt.Errorf("registration failed: %w", err)
+	bill := NewProfile{UserID: user.ID, Plan: user.Plan}
+	if err := fragilePost(ctx, r.Billing, "billing", "/profiles", bill, &profile); err != nil {
+		return err
 	}
-	preferences := NewPreferences{user.ID, user.Plan, plans[user.Plan].Preferences}
-	if err := tryThrice(func() error {
-		return r.Preferences.send(ctx, endpoint("preferences"), "POST", "/preferences", rand.Text(), preferences, &UserPreferences{})
-	}); err != nil {
-		return fmt.Errorf("registration failed: %w", err)
+	wishes := NewPreferences{user.ID, user.Plan, plans[user.Plan].Preferences}
+	if err := fragilePost(ctx, r.Preferences, "preferences", "/preferences", wishes, &UserPreferences{}); err != nil {
+		return err
 	}
-	account := Account{UserID: user.ID, Email: user.Email, Plan: user.Plan}
-	welcome := NewSequence{user.ID, user.Plan, messagesFor(account, billingOf(profile), preferences.Preferences)}
-	if err := tryThrice(func() error {
-		return r.Notifications.send(ctx, endpoint("notification"), "POST", "/sequences", rand.Text(), welcome, &Sequence{})
-	}); err != nil {
-		return fmt.Errorf("registration failed: %w", err)
+	messages := messagesFor(accountOf(user, accountCreated), billingOf(profile), wishes.Preferences)
+	welcome := NewSequence{user.ID, user.Plan, messages}
+	if err := fragilePost(ctx, r.Notifications, "notification", "/sequences", welcome, &Sequence{}); err != nil {
+		return err
 	}
 	active := UserStatus{Status: userActive}
 	return tryThrice(func() error {
 		return r.Users.send(ctx, endpoint("user"), "PUT", "/users/"+user.ID+"/status", "", active, &active)
+	})
+}
+
+// fragilePost makes up a new key for each attempt: to the service, each of
+// them is another request.
+func fragilePost(ctx context.Context, c *Client, service, path string, body, answer any) error {
+	return tryThrice(func() error {
+		return c.send(ctx, endpoint(service), "POST", path, rand.Text(), body, answer)
 	})
 }
 

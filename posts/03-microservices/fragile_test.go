@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 	"testing"
 )
@@ -79,17 +78,4 @@ func TestTheWorkflowSurvivesWhatBreaksTheFragileRegistration(t *testing.T) {
 	}
 	o = reader.Report(t, string(example), "-env", "test", "-service", "preferences=downx4")
 	onceOnly(t, o)
-}
-
-// What a service has to say in the order of its script.
-func TestFaultsComeOneAfterAnother(t *testing.T) {
-	t.Parallel()
-	s := scriptFor("billing", []string{"billing=503x2", "user=down", "billing=lostx1"})
-	var kinds []string
-	for range 4 {
-		kinds = append(kinds, s.next().kind)
-	}
-	if want := []string{"status", "status", "lost", ""}; !slices.Equal(kinds, want) {
-		t.Errorf("they are %q, want %q", kinds, want)
-	}
 }

@@ -64,9 +64,10 @@ func (r *Registration) InitializePreferences(ctx context.Context, in preferences
 
 // savePreferences saves the first preferences of a user, or finds those that
 // they have.
-func (r *Registration) savePreferences(ctx context.Context, at Endpoint, wanted NewPreferences) (UserPreferences, error) {
-	var saved UserPreferences
-	err := r.Preferences.Post(ctx, at, "/preferences", tasker.Key(ctx), wanted, &saved)
+func (r *Registration) savePreferences(
+	ctx context.Context, at Endpoint, wanted NewPreferences,
+) (saved UserPreferences, err error) {
+	err = r.Preferences.Post(ctx, at, "/preferences", tasker.Key(ctx), wanted, &saved)
 	if statusOf(err) == http.StatusConflict {
 		saved = UserPreferences{}
 		err = r.Preferences.Get(ctx, at, "/preferences/"+url.PathEscape(wanted.UserID), &saved)
@@ -76,9 +77,9 @@ func (r *Registration) savePreferences(ctx context.Context, at Endpoint, wanted 
 	case err != nil:
 		return UserPreferences{}, err
 	case saved.ID == "":
-		return saved, tasker.Permanent("MISSING_PREFERENCES_ID", "the preferences service names no preferences_id")
+		return saved, tasker.Permanent("MISSING_PREFERENCES_ID", "the answer has no preferences_id")
 	case saved.Preferences == nil:
-		return saved, tasker.Permanent("MISSING_PREFERENCES_DATA", "the preferences service names no preferences")
+		return saved, tasker.Permanent("MISSING_PREFERENCES_DATA", "the answer has no preferences")
 	}
 	return saved, nil
 }
@@ -95,7 +96,9 @@ func goesOnWithout(ctx context.Context, err error) bool {
 // withoutSaving goes on with preferences that nobody has saved yet. What the
 // user asked for is known here and holds: an outage is no reason to write to
 // people who wanted no mail.
-func (r *Registration) withoutSaving(ctx context.Context, wanted NewPreferences, p Preferences) (Preferences, error) {
+func (r *Registration) withoutSaving(
+	ctx context.Context, wanted NewPreferences, p Preferences,
+) (Preferences, error) {
 	repair, err := tasker.Submit(ctx, tasker.Request{
 		Namespace: "microservices", Name: "repair_preferences",
 		Context: repairContext{wanted.UserID, wanted.Plan, wanted.Preferences, correlationID(ctx)},
@@ -105,7 +108,8 @@ func (r *Registration) withoutSaving(ctx context.Context, wanted NewPreferences,
 	}
 	r.world.Say("preferences", "down: a registration goes on without saving them")
 	now := time.Now().UTC()
-	p.Preferences, p.Status, p.FallbackUsed, p.RepairTask = wanted.Preferences, preferencesUnsaved, true, repair.ID.String()
+	p.Preferences, p.Status = wanted.Preferences, preferencesUnsaved
+	p.FallbackUsed, p.RepairTask = true, repair.ID.String()
 	p.CreatedAt, p.UpdatedAt = now, now
 	return p, nil
 }

@@ -51,8 +51,10 @@ func notes(w *post.World, task tasker.ID) map[string]any {
 		calls, spared = calls+s.Calls, spared+s.Spared
 	}
 	return map[string]any{
-		"create_requests": f.requests, "users_created": f.users, "users_active": f.active, "users_deactivated": f.deactivated,
-		"billing_profiles": f.profiles, "billing_cancelled": f.cancelled, "preferences_saved": f.saved, "messages": f.messages,
+		"create_requests": f.requests, "users_created": f.users,
+		"users_active": f.active, "users_deactivated": f.deactivated,
+		"billing_profiles": f.profiles, "billing_cancelled": f.cancelled,
+		"preferences_saved": f.saved, "messages": f.messages,
 		"calls": calls, "calls_spared": spared,
 	}
 }
@@ -69,5 +71,6 @@ func tell(w *post.World, task tasker.ID) []string {
 	if f.cancelled > 0 {
 		billing += fmt.Sprintf(", %d cancelled", f.cancelled)
 	}
-	return append(lines, fmt.Sprintf("%s, %d saved preferences, %s sent", billing, f.saved, post.Count(f.messages, "message")))
+	sent := post.Count(f.messages, "message")
+	return append(lines, fmt.Sprintf("%s, %d saved preferences, %s sent", billing, f.saved, sent))
 }

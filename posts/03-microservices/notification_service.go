@@ -110,7 +110,8 @@ func (s *NotificationService) send(c *call) (any, error) {
 
 // admit counts a request, unless a user is written to too often.
 func (s *Sent) admit(user string, now time.Time) bool {
-	s.Asked[user] = slices.DeleteFunc(s.Asked[user], func(at time.Time) bool { return now.Sub(at) >= requestWindow })
+	isOld := func(at time.Time) bool { return now.Sub(at) >= requestWindow }
+	s.Asked[user] = slices.DeleteFunc(s.Asked[user], isOld)
 	if len(s.Asked[user]) >= requestLimit {
 		return false
 	}

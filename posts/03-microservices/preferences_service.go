@@ -38,10 +38,10 @@ type NewPreferences struct {
 
 func newPreferencesService(w *post.World) *PreferencesService {
 	return &PreferencesService{post.Keep(w, "preferences", func() SavedPreferences {
-		return SavedPreferences{Keys: map[string]string{}, ByUser: map[string]*UserPreferences{existingUser.ID: {
-			ID: "prefs_existing_001", UserID: existingUser.ID,
-			Plan: existingUser.Plan, Preferences: plans[existingUser.Plan].Preferences,
-			CreatedAt: existingUser.CreatedAt, UpdatedAt: existingUser.CreatedAt,
+		u := existingUser
+		return SavedPreferences{Keys: map[string]string{}, ByUser: map[string]*UserPreferences{u.ID: {
+			ID: "prefs_existing_001", UserID: u.ID, Plan: u.Plan, Preferences: plans[u.Plan].Preferences,
+			CreatedAt: u.CreatedAt, UpdatedAt: u.CreatedAt,
 		}}}
 	})}
 }
@@ -84,7 +84,8 @@ func (s *PreferencesService) create(c *call) (any, error) {
 // for a user who has none yet.
 func (s *PreferencesService) find(c *call) (any, error) {
 	user := c.PathValue("user")
-	answer := UserPreferences{UserID: user, Plan: "free", Preferences: plans["free"].Preferences, Fallback: true}
+	answer := UserPreferences{UserID: user, Plan: "free", Fallback: true}
+	answer.Preferences = plans[answer.Plan].Preferences
 	return &answer, do(c, s.saved, func(all *SavedPreferences) error {
 		if found := all.ByUser[user]; found != nil {
 			answer = *found

@@ -12,7 +12,7 @@ type Welcome struct {
 	UserID     string      `json:"user_id"`
 	Plan       string      `json:"plan"`
 	Channels   []string    `json:"channels_used"`
-	Messages   int         `json:"messages_sent"` // handed to the channels; whether they arrive is for the channels to say
+	Messages   int         `json:"messages_sent"` // handed to the channels, which may yet lose them
 	SequenceID string      `json:"welcome_sequence_id"`
 	Status     string      `json:"status"` // sent, already_sent
 	SentAt     time.Time   `json:"sent_at"`
@@ -39,13 +39,15 @@ func (r *Registration) SendWelcomeSequence(ctx context.Context, in welcomeInput)
 		return Welcome{}, err
 	}
 	account := in.Account
-	wanted := NewSequence{account.UserID, account.Plan, messagesFor(account, in.Billing, in.Preferences.Preferences)}
+	messages := messagesFor(account, in.Billing, in.Preferences.Preferences)
+	wanted := NewSequence{account.UserID, account.Plan, messages}
 	var sent Sequence
-	if err := r.Notifications.Post(ctx, in.At, "/sequences", welcomeKey(account.UserID), wanted, &sent); err != nil {
+	err := r.Notifications.Post(ctx, in.At, "/sequences", welcomeKey(account.UserID), wanted, &sent)
+	switch {
+	case err != nil:
 		return Welcome{}, err
-	}
-	if sent.ID == "" {
-		return Welcome{}, tasker.Permanent("MISSING_SEQUENCE_ID_IN_RESPONSE", "the notification service names no welcome_sequence_id")
+	case sent.ID == "":
+		return Welcome{}, tasker.Permanent("MISSING_SEQUENCE_ID_IN_RESPONSE", "the answer has no welcome_sequence_id")
 	}
 	result := welcomeOf(account, sent)
 	tasker.Annotate(ctx, "operation", "send_welcome_sequence")

@@ -52,16 +52,7 @@ func (r *Registration) SetupBillingProfile(ctx context.Context, in billingInput)
 	if offer.Price == 0 {
 		return skippedBilling(user, plan), nil
 	}
-	var profile Profile
-	err := r.Billing.Post(ctx, in.At, "/profiles", tasker.Key(ctx), NewProfile{user, plan, in.Billing}, &profile)
-	switch statusOf(err) {
-	case http.StatusConflict:
-		profile = Profile{}
-		err = r.Billing.Get(ctx, in.At, "/profiles/"+url.PathEscape(user), &profile)
-		profile.ID = "existing_profile_" + user
-	case http.StatusPaymentRequired:
-		err = tasker.Permanent("PAYMENT_METHOD_REQUIRED", "a %s plan needs a payment method", plan)
-	}
+	profile, err := r.createProfile(ctx, in.At, NewProfile{user, plan, in.Billing})
 	if err != nil {
 		return Billing{}, err
 	}
@@ -70,6 +61,21 @@ func (r *Registration) SetupBillingProfile(ctx context.Context, in billingInput)
 		return Billing{}, cmp.Or(undone, err)
 	}
 	return billingOf(profile), nil
+}
+
+// createProfile makes a user's profile, once, or finds the one that they have.
+func (r *Registration) createProfile(
+	ctx context.Context, at Endpoint, wanted NewProfile,
+) (profile Profile, err error) {
+	err = r.Billing.Post(ctx, at, "/profiles", tasker.Key(ctx), wanted, &profile)
+	switch statusOf(err) {
+	case http.StatusConflict:
+		err = r.Billing.Get(ctx, at, "/profiles/"+url.PathEscape(wanted.UserID), &profile)
+		profile.ID = "existing_profile_" + wanted.UserID
+	case http.StatusPaymentRequired:
+		err = tasker.Permanent("PAYMENT_METHOD_REQUIRED", "a %s plan needs a payment method", wanted.Plan)
+	}
+	return profile, err
 }
 
 func skippedBilling(user, plan string) Billing {
@@ -82,9 +88,9 @@ func skippedBilling(user, plan string) Billing {
 func checkProfile(p Profile) error {
 	switch {
 	case p.ID == "":
-		return tasker.Permanent("MISSING_PROFILE_ID_IN_RESPONSE", "the billing service names no billing_id")
+		return tasker.Permanent("MISSING_PROFILE_ID_IN_RESPONSE", "the answer has no billing_id")
 	case p.Plan == "":
-		return tasker.Permanent("MISSING_PLAN_IN_RESPONSE", "the billing service names no plan")
+		return tasker.Permanent("MISSING_PLAN_IN_RESPONSE", "the answer has no plan")
 	}
 	return nil
 }

@@ -19,9 +19,10 @@ type undoInput struct {
 }
 
 // DeactivateUserAccount takes back the account, if this registration made it.
-func (r *Registration) DeactivateUserAccount(ctx context.Context, in undoInput, _ *Account) (UserStatus, error) {
-	var now UserStatus
-	err := r.Users.Post(ctx, in.At, "/users/deactivations", tasker.Key(ctx), nil, &now)
+func (r *Registration) DeactivateUserAccount(
+	ctx context.Context, in undoInput, _ *Account,
+) (now UserStatus, err error) {
+	err = r.Users.Post(ctx, in.At, "/users/deactivations", tasker.Key(ctx), nil, &now)
 	return now, err
 }
 
@@ -37,7 +38,9 @@ const cancellationPromised = "promised"
 // CancelBillingProfile takes back the billing, if this registration made it.
 // What failed may be down still, and the account must not wait for it: then
 // the cancellation becomes a task of its own, which nobody can forget.
-func (r *Registration) CancelBillingProfile(ctx context.Context, in undoInput, _ *Billing) (Cancellation, error) {
+func (r *Registration) CancelBillingProfile(
+	ctx context.Context, in undoInput, _ *Billing,
+) (Cancellation, error) {
 	cancelled, err := r.cancelProfile(ctx, in.At, tasker.Key(ctx))
 	if !mayHeal(err) {
 		return cancelled, err
@@ -52,8 +55,9 @@ func (r *Registration) CancelBillingProfile(ctx context.Context, in undoInput, _
 	return Cancellation{Status: cancellationPromised, CancelTask: task.ID.String()}, nil
 }
 
-func (r *Registration) cancelProfile(ctx context.Context, at Endpoint, key string) (Cancellation, error) {
-	var cancelled Cancellation
-	err := r.Billing.Post(ctx, at, "/profiles/cancellations", key, nil, &cancelled)
+func (r *Registration) cancelProfile(
+	ctx context.Context, at Endpoint, key string,
+) (cancelled Cancellation, err error) {
+	err = r.Billing.Post(ctx, at, "/profiles/cancellations", key, nil, &cancelled)
 	return cancelled, err
 }

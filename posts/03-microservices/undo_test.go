@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tasker-systems/tasker-go/tasker/post/posttest"
 	"github.com/tasker-systems/tasker-go/tasker/taskertest"
 )
 
@@ -155,31 +156,31 @@ func TestARequestThatComesAfterTheUndoingMakesNothing(t *testing.T) {
 // recorded, and after that.
 func TestACrashAroundAnUndoingTakesTheAccountBackOnce(t *testing.T) {
 	t.Parallel()
+	url := taskertest.Database(t)
+	var again []*posttest.Process[noted]
 	for _, step := range []string{"create_user_account", "setup_billing_profile"} {
-		for _, crashes := range []struct {
-			name string
+		for _, crash := range []struct {
 			flag string
 			says []string // where the process is killed; none where it does that itself
 		}{
-			{"before", "-hang=undo:" + step + "=1m", []string{"undo:" + step, "attempt 1"}},
-			{"during", "-fail=undo:" + step + "=3", []string{"undo:" + step, "ANSWER_LOST"}},
-			{"after", "-crash-after=undo:" + step, nil},
+			{"-hang=undo:" + step + "=1m", []string{"undo:" + step, "attempt 1"}},
+			{"-fail=undo:" + step + "=3", []string{"undo:" + step, "ANSWER_LOST"}},
+			{"-crash-after=undo:" + step, nil},
 		} {
-			t.Run(crashes.name+" "+step, func(t *testing.T) {
-				t.Parallel()
-				url, input := taskertest.Database(t), pro("Crashes "+crashes.name)
-				command := []string{"-db", url, "-input", "-", "-env", "test", "-service", "notification=403"}
-				p := reader.Start(t, input, nil, append(command, crashes.flag)...)
-				if crashes.says != nil {
-					p.Until(t, crashes.says...)
-					_ = p.Process.Kill()
-				}
-				if p.End(t); !p.Killed() {
-					t.Fatalf("the post was not killed:\n%s", p.Shown())
-				}
-				o := reader.Start(t, input, nil, append(command, "-json")...).End(t)
-				undone(t, o, []string{"create_user_account", "setup_billing_profile"}, 1, 0)
-			})
+			input := pro("Crashes by " + crash.flag)
+			command := []string{"-db", url, "-input", "-", "-env", "test", "-service", "notification=403"}
+			p := reader.Start(t, input, nil, append(command, crash.flag)...)
+			if crash.says != nil {
+				p.Until(t, crash.says...)
+				_ = p.Process.Kill()
+			}
+			if p.End(t); !p.Killed() {
+				t.Fatalf("%s: the post was not killed:\n%s", crash.flag, p.Shown())
+			}
+			again = append(again, reader.Start(t, input, nil, append(command, "-json")...))
 		}
+	}
+	for _, p := range again {
+		undone(t, p.End(t), []string{"create_user_account", "setup_billing_profile"}, 1, 0)
 	}
 }

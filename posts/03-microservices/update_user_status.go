@@ -54,21 +54,26 @@ func (r *Registration) UpdateUserStatus(ctx context.Context, in activateInput) (
 	}
 	user := in.Account.UserID
 	var now UserStatus
-	err := r.Users.Put(ctx, in.At, "/users/"+url.PathEscape(user)+"/status", UserStatus{Status: userActive}, &now)
+	path := "/users/" + url.PathEscape(user) + "/status"
+	err := r.Users.Put(ctx, in.At, path, UserStatus{Status: userActive}, &now)
 	switch {
 	case statusOf(err) == http.StatusNotFound:
 		return Activation{}, tasker.Permanent("USER_NOT_FOUND", "the user service does not know %s", user)
 	case err != nil:
 		return Activation{}, err
 	case now.Status == "":
-		return Activation{}, tasker.Permanent("MISSING_STATUS_IN_RESPONSE", "the user service names no status")
+		return Activation{}, tasker.Permanent("MISSING_STATUS_IN_RESPONSE", "the answer has no status")
 	}
+	annotateActivation(ctx, in.Account.Plan, now)
+	return in.activation(now), nil
+}
+
+func annotateActivation(ctx context.Context, plan string, now UserStatus) {
 	tasker.Annotate(ctx, "operation", "update_user_status")
 	tasker.Annotate(ctx, "service", "user_service")
-	tasker.Annotate(ctx, "plan", in.Account.Plan)
+	tasker.Annotate(ctx, "plan", plan)
 	tasker.Annotate(ctx, "workflow_complete", true)
 	tasker.Annotate(ctx, "completed_at", now.UpdatedAt)
-	return in.activation(now), nil
 }
 
 // check names everything that is not there.
@@ -90,7 +95,8 @@ func (in activateInput) check() error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return tasker.Permanent("INCOMPLETE_WORKFLOW", "these steps left no result: %s", strings.Join(missing, ", ")).With("missing", missing)
+	verdict := tasker.Permanent("INCOMPLETE_WORKFLOW", "these steps left no result: %s", strings.Join(missing, ", "))
+	return verdict.With("missing", missing)
 }
 
 // activation tells which services took part: a free plan needs no billing,

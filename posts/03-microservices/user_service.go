@@ -59,7 +59,10 @@ var existingUser = User{
 func newUserService(w *post.World) *UserService {
 	return &UserService{post.Keep(w, "users", func() Users {
 		existing := existingUser
-		return Users{ByID: map[string]*User{existing.ID: &existing}, ByKey: map[string]string{}, Closed: map[string]bool{}}
+		return Users{
+			ByID:  map[string]*User{existing.ID: &existing},
+			ByKey: map[string]string{}, Closed: map[string]bool{},
+		}
 	})}
 }
 
@@ -86,16 +89,25 @@ func (s *UserService) create(c *call) (any, error) {
 		case known:
 			user = *all.ByID[id]
 		case wanted.Email == "" || wanted.Name == "" || plans[wanted.Plan].Features == nil:
-			return refuse(http.StatusUnprocessableEntity, "a user has an address, a name and one of our plans")
+			return refuse(http.StatusUnprocessableEntity, "a user has an address, a name and a plan")
 		case all.withEmail(wanted.Email) != nil:
 			return refuse(http.StatusConflict, "the address is taken")
 		default:
-			user = User{post.DeriveID("user_", 12, c.key), wanted.Email, wanted.Name, wanted.Plan, userPending, time.Now().UTC()}
-			kept := user
-			all.ByID[user.ID], all.ByKey[c.key] = &kept, user.ID
+			user = all.add(c.key, wanted)
 		}
 		return nil
 	})
+}
+
+// add makes a user whose id follows from the key.
+func (u *Users) add(key string, wanted NewUser) User {
+	user := User{
+		ID: post.DeriveID("user_", 12, key), Email: wanted.Email, Name: wanted.Name, Plan: wanted.Plan,
+		Status: userPending, CreatedAt: time.Now().UTC(),
+	}
+	kept := user
+	u.ByID[user.ID], u.ByKey[key] = &kept, user.ID
+	return user
 }
 
 // find looks for the user with an address.

@@ -50,7 +50,8 @@ func verdictOf(response *http.Response, wait time.Duration) error {
 		return v
 	}
 	v.Kind = tasker.KindRetryable
-	if response.StatusCode == http.StatusTooManyRequests && v.RetryAfter == 0 && response.Header.Get("Retry-After") != "0" {
+	atOnce := response.Header.Get("Retry-After") == "0"
+	if response.StatusCode == http.StatusTooManyRequests && v.RetryAfter == 0 && !atOnce {
 		v.RetryAfter = wait
 	}
 	return v
@@ -78,11 +79,12 @@ func codeOf(err error) string {
 // isOutage says that a service is at fault and not the request: it was
 // silent, or it said so itself. A 429 is no outage: who counts, lives.
 func isOutage(err error) bool {
-	var v *tasker.Error
-	if !errors.As(err, &v) {
-		return false
+	switch codeOf(err) {
+	case httpverdict.CodeTimeout, httpverdict.CodeNetwork, codeUnreadable:
+		return true
+	default:
+		return statusOf(err) >= http.StatusInternalServerError
 	}
-	return statusOf(err) >= 500 || v.Code == httpverdict.CodeTimeout || v.Code == httpverdict.CodeNetwork || v.Code == codeUnreadable
 }
 
 // mayHeal says that another attempt could succeed.

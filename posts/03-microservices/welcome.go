@@ -15,21 +15,35 @@ type welcome struct {
 
 var welcomes = map[string]welcome{
 	"free": {
-		subject:    "Your account is ready",
-		greeting:   "Good to have you with us.",
-		highlights: []string{"All the basics, for as long as you like", "A dashboard that shows how you are doing", "A community that answers"},
-		upgrade:    "Pro adds analytics and an API. You can move up at any time.",
+		subject:  "Your account is ready",
+		greeting: "Good to have you with us.",
+		highlights: []string{
+			"All the basics, for as long as you like",
+			"A dashboard that shows how you are doing",
+			"A community that answers",
+		},
+		upgrade: "Pro adds analytics and an API. You can move up at any time.",
 	},
 	"pro": {
-		subject:    "Your Pro account is ready",
-		greeting:   "Thank you for choosing Pro.",
-		highlights: []string{"Analytics that go deeper", "Support that puts you first", "An API for your own programs", "Integrations with what you use"},
-		upgrade:    "Enterprise adds an account manager and a service agreement of your own.",
+		subject:  "Your Pro account is ready",
+		greeting: "Thank you for choosing Pro.",
+		highlights: []string{
+			"Analytics that go deeper",
+			"Support that puts you first",
+			"An API for your own programs",
+			"Integrations with what you use",
+		},
+		upgrade: "Enterprise adds an account manager and a service agreement of your own.",
 	},
 	"enterprise": {
-		subject:    "Your Enterprise account is ready",
-		greeting:   "Welcome aboard, all of you.",
-		highlights: []string{"An account manager of your own", "A service agreement to your needs", "Security that your auditors like", "Support around the clock"},
+		subject:  "Your Enterprise account is ready",
+		greeting: "Welcome aboard, all of you.",
+		highlights: []string{
+			"An account manager of your own",
+			"A service agreement to your needs",
+			"Security that your auditors like",
+			"Support around the clock",
+		},
 	},
 }
 
@@ -41,7 +55,8 @@ func (w welcome) body(user string, billing Billing) string {
 		fmt.Fprintf(&b, "- %s\n", h)
 	}
 	if billing.BillingID != "" {
-		fmt.Fprintf(&b, "\nBilling: %s, next on %s\n", billing.BillingID, billing.NextBillingDate.Format("January 2, 2006"))
+		next := billing.NextBillingDate.Format("January 2, 2006")
+		fmt.Fprintf(&b, "\nBilling: %s, next on %s\n", billing.BillingID, next)
 	}
 	if w.upgrade != "" {
 		fmt.Fprintf(&b, "\n%s\n", w.upgrade)
@@ -58,12 +73,15 @@ const enterprisePhone = "+1-555-ENTERPRISE"
 // enterprise.
 func messagesFor(a Account, billing Billing, preferences map[string]any) (messages []Message) {
 	w := welcomes[a.Plan]
-	if preferences["email_notifications"] != false {
-		messages = append(messages, Message{Channel: "email", To: a.Email, Subject: w.subject, Body: w.body(a.UserID, billing)})
+	add := func(channel, to, body string) {
+		messages = append(messages, Message{Channel: channel, To: to, Subject: w.subject, Body: body})
 	}
-	messages = append(messages, Message{Channel: "in_app", To: a.UserID, Subject: w.subject, Body: w.greeting})
+	if preferences["email_notifications"] != false {
+		add("email", a.Email, w.body(a.UserID, billing))
+	}
+	add("in_app", a.UserID, w.greeting)
 	if a.Plan == "enterprise" {
-		messages = append(messages, Message{Channel: "sms", To: enterprisePhone, Subject: w.subject, Body: w.subject})
+		add("sms", enterprisePhone, w.subject)
 	}
 	return messages
 }

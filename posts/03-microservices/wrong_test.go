@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -179,5 +180,17 @@ func TestHelpGoesToStandardOutputAndNamesTheFlagsOfThePost(t *testing.T) {
 		if o.Exit != 0 || o.Stderr != "" || !strings.Contains(o.Stdout, want) {
 			t.Errorf("exit %d, stderr %q; the help does not say %q", o.Exit, o.Stderr, want)
 		}
+	}
+}
+
+func TestFaultsComeOneAfterAnother(t *testing.T) {
+	t.Parallel()
+	s := scriptFor("billing", []string{"billing=503x2", "user=down", "billing=lostx1"})
+	var kinds []string
+	for range 4 {
+		kinds = append(kinds, s.next().kind)
+	}
+	if want := []string{"status", "status", "lost", ""}; !slices.Equal(kinds, want) {
+		t.Errorf("they are %q, want %q", kinds, want)
 	}
 }
