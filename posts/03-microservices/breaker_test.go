@@ -2,14 +2,91 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/post"
 	"github.com/tasker-systems/tasker-go/tasker/post/posttest"
 )
+
+var errDown = tasker.Retryable("HTTP_503", "down").With("status", http.StatusServiceUnavailable)
+
+func TestABreakerSparesCallsUntilItsTimeIsUpAndThenLetsOneThrough(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, ctx := newGuard(post.NewWorld(), "billing"), t.Context()
+		down, fine := func() error { return errDown }, func() error { return nil }
+		for range usualRule.failures {
+			if err := g.do(ctx, down); codeOf(err) != "HTTP_503" {
+				t.Fatalf("a closed breaker gives %v", err)
+			}
+		}
+		time.Sleep(2 * time.Second)
+		err := g.do(ctx, fine)
+		if verdictIs(t, err, tasker.KindRetryable, "CIRCUIT_OPEN"); g.state() != "open" {
+			t.Errorf("after five failures it is %s", g.state())
+		}
+		if wait := err.(*tasker.Error).RetryAfter; wait != 3*time.Second+time.Millisecond {
+			t.Errorf("two of five seconds are over, and it asks to wait for %v", wait)
+		}
+		time.Sleep(4 * time.Second)
+		if err := g.do(ctx, down); codeOf(err) != "HTTP_503" || g.state() != "open" {
+			t.Errorf("the one that may try gets %v, and leaves it %s", err, g.state())
+		}
+		time.Sleep(6 * time.Second)
+		if err := g.do(ctx, fine); err != nil || g.state() != "closed" {
+			t.Errorf("the one that may try gets %v, and leaves it %s", err, g.state())
+		}
+		if calls, failures, spared := g.calls.Load(), g.failures.Load(), g.spared.Load(); calls != 7 || failures != 6 || spared != 1 {
+			t.Errorf("it counts %d calls, %d failures and %d spared", calls, failures, spared)
+		}
+	})
+}
+
+func TestWhileABreakerTriesAllOthersAreSpared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, ctx := newGuard(post.NewWorld(), "billing"), t.Context()
+		for range usualRule.failures {
+			_ = g.do(ctx, func() error { return errDown })
+		}
+		time.Sleep(usualRule.cooldown + time.Millisecond)
+		_ = g.do(ctx, func() error {
+			other := g.do(ctx, func() error { t.Error("a second call came through"); return nil })
+			verdictIs(t, other, tasker.KindRetryable, "CIRCUIT_OPEN")
+			return nil
+		})
+	})
+}
+
+func TestNoMoreCallsAreUnderWayThanThereAreSlots(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, under, most := newGuard(post.NewWorld(), "billing"), 0, 0
+		var mu sync.Mutex
+		count := func(by int) {
+			mu.Lock()
+			defer mu.Unlock()
+			under += by
+			most = max(most, under)
+		}
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				_ = g.do(t.Context(), func() error { count(1); time.Sleep(time.Second); count(-1); return nil })
+			})
+		}
+		all.Wait()
+		if most != slots || g.calls.Load() != 50 {
+			t.Errorf("%d of %d calls were under way at once, want %d", most, g.calls.Load(), slots)
+		}
+	})
+}
 
 // Fifty registrations, each with three attempts to bill, and then with one to
 // take the bill back and four of a task that does it later.
@@ -22,12 +99,12 @@ const (
 
 func TestFiftyTasksAskADeadServiceAHandfulOfTimes(t *testing.T) {
 	t.Parallel()
-	o := reader.Report(t, string(example), "-env", "test", "-n", crowd, "-service", deadBilling)
+	o := reader.Report(t, string(example), "-env", "test", "-n", crowd, "-service", deadBilling, "-breaker", "5/1h")
 	billing := serviceOf(t, o, "billing")
 	if o.Exit != 1 || billing.Breaker != "open" || billing.Calls < 5 || billing.Calls > mostOfThem || billing.Failures != billing.Calls {
 		t.Errorf("exit %d, billing: %+v, want at most %d calls", o.Exit, billing, mostOfThem)
 	}
-	if billing.Calls+billing.Spared != crowdNeeds || o.Notes.Spared != billing.Spared {
+	if !asMany(o, billing.Calls+billing.Spared) || o.Notes.Spared < billing.Spared {
 		t.Errorf("%d calls and %d spared ones, want %d in all; the notes have %d", billing.Calls, billing.Spared, crowdNeeds, o.Notes.Spared)
 	}
 	for _, other := range []string{"user", "preferences", "notification"} {
@@ -42,10 +119,24 @@ func TestFiftyTasksAskADeadServiceAHandfulOfTimes(t *testing.T) {
 	}
 }
 
+// asMany says whether calls are as many as the crowd needs. A machine that is
+// so busy that the engine loses its lease repeats what it lost.
+func asMany(o outcome, calls int) bool {
+	lost := 0
+	for _, task := range o.Tasks {
+		for _, s := range task.Steps {
+			if lost += s.Lost; s.Compensation != nil {
+				lost += s.Compensation.Lost
+			}
+		}
+	}
+	return crowdNeeds <= calls && calls <= crowdNeeds+lost
+}
+
 func TestWithoutABreakerEveryAttemptOfEveryTaskIsACall(t *testing.T) {
 	t.Parallel()
 	o := reader.Report(t, string(example), "-env", "test", "-n", crowd, "-service", deadBilling, "-breaker", "off")
-	if s := serviceOf(t, o, "billing"); s.Breaker != "off" || s.Calls != crowdNeeds || s.Spared != 0 || o.Notes.Spared != 0 {
+	if s := serviceOf(t, o, "billing"); s.Breaker != "off" || !asMany(o, s.Calls) || s.Spared != 0 || o.Notes.Spared != 0 {
 		t.Errorf("billing: %+v, want %d calls", s, crowdNeeds)
 	}
 }
@@ -55,8 +146,7 @@ func TestABreakerOpensTriesAndClosesInTheTimeline(t *testing.T) {
 	o := reader.Run(t, "", "-env", "test", "-service", "notification=503x1", "-breaker", "1/30ms")
 	at := 0
 	for _, want := range []string{
-		"the breaker opens: calls are spared for 30ms", "CIRCUIT_OPEN: the notification service is down; this call was spared",
-		"the breaker is half-open: one call may try", "the breaker closes: the service is back", "its breaker is closed",
+		"the breaker opens: calls are spared for 30ms", "the breaker is half-open: one call may try", "the breaker closes: the service is back", "its breaker is closed",
 	} {
 		next := strings.Index(o.Stdout[at:], want)
 		if o.Exit != 0 || next < 0 {

@@ -54,7 +54,7 @@ func TestARepairSavesThePreferencesOnceTheServiceIsBack(t *testing.T) {
 
 func TestWhereTheBreakerIsOpenNobodyWaitsForPreferences(t *testing.T) {
 	t.Parallel()
-	o := reader.Report(t, string(example), "-env", "test", "-n", crowd, "-service", "preferences=down")
+	o := reader.Report(t, string(example), "-env", "test", "-n", crowd, "-service", "preferences=down", "-breaker", "5/1h")
 	spared, complete := 0, 0
 	for _, task := range o.Tasks {
 		if task.Name != "user_registration" {

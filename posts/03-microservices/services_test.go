@@ -44,6 +44,21 @@ func TestAPostWithoutAKeyIsRefused(t *testing.T) {
 	}
 }
 
+func TestAUserWithoutPreferencesReadsTheDefaults(t *testing.T) {
+	t.Parallel()
+	r, _ := open(t)
+	var found UserPreferences
+	err := r.Preferences.Get(stepContext(t, 1, "step"), endpoint("preferences"), "/preferences/user_1", &found)
+	if err != nil || !found.Fallback || len(found.Preferences) != 7 {
+		t.Errorf("%v: %+v", err, found)
+	}
+}
+
+func TestAnAnswerThatIsNoJSONIsWorthAnotherAttempt(t *testing.T) {
+	t.Parallel()
+	verdictIs(t, read(strings.NewReader("<html>starting up</html>"), &User{}), tasker.KindRetryable, "UNREADABLE_ANSWER")
+}
+
 // logged is a line of the access log.
 type logged struct {
 	Service, Method, Path, Status string
