@@ -19,7 +19,7 @@ func TestAfterACrashAtAnyBoundaryTheSameCommandGoesOnAndRegistersOnce(t *testing
 	}
 	for i, p := range crashes { // all at once: what takes time is to see that a process is dead
 		if p.End(t); !p.Killed() {
-			t.Fatalf("it was not killed after %s:\n%s", stepNames[i], p.Shown())
+			t.Fatalf("it was not killed after %s:\n%s%s", stepNames[i], p.Shown(), p.Said())
 		}
 	}
 	for _, step := range stepNames {
