@@ -67,10 +67,10 @@ func tell(w *post.World, task tasker.ID) []string {
 	if f.users == 0 {
 		lines[0] = "no new account"
 	}
-	billing := fmt.Sprintf("%s of billing", post.Count(f.profiles, "profile"))
+	billing := post.Count(f.profiles, "billing profile")
 	if f.cancelled > 0 {
-		billing += fmt.Sprintf(", %d cancelled", f.cancelled)
+		billing += fmt.Sprintf(" and %d cancelled", f.cancelled)
 	}
-	sent := post.Count(f.messages, "message")
-	return append(lines, fmt.Sprintf("%s, %d saved preferences, %s sent", billing, f.saved, sent))
+	saved, sent := post.Count(f.saved, "user"), post.Count(f.messages, "message")
+	return append(lines, fmt.Sprintf("%s, preferences of %s saved, %s sent", billing, saved, sent))
 }

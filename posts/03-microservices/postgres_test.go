@@ -3,12 +3,13 @@ package main
 import (
 	"encoding/json"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/post"
+	"github.com/tasker-systems/tasker-go/tasker/postgres"
 	"github.com/tasker-systems/tasker-go/tasker/taskertest"
 )
 
@@ -104,11 +105,39 @@ func comesBack[T any](t *testing.T, kept *post.Kept[T]) {
 	})
 }
 
-func TestABlockedCancellationIsForAnOperatorToRetry(t *testing.T) {
+func TestABlockedCancellationIsRetriedByAnOperatorAndTheSameCommandCancelsTheBill(t *testing.T) {
 	t.Parallel()
-	url := taskertest.Database(t)
-	o := reader.Run(t, pro("Is Billed"), "-db", url, "-env", "test", "-input", "-", "-service", "billing=down")
-	if o.Exit != 1 || !strings.Contains(o.Stdout, "taskerctl tasks retry -db '"+url+"'") {
-		t.Errorf("exit %d; it does not say how to help:\n%s", o.Exit, o.Stdout)
+	url, input := taskertest.Database(t), pro("Is Billed")
+	command := []string{"-db", url, "-env", "test"}
+	o := reader.Report(t, input, append(command, "-service", "billing=lostx3", "-service", "billing=down")...)
+	if len(o.Tasks) != 2 || o.Tasks[1].State != "blocked_by_failures" || o.Notes.Profiles != 1 || o.Notes.Deactivated != 1 {
+		t.Fatalf("there is no bill of a deactivated account: %+v\n%s", o.Notes, o.Stdout)
+	}
+	retry(t, url, o.Tasks[1].ID)
+	again := reader.Report(t, input, command...)
+	undone(t, again, []string{"create_user_account", "setup_billing_profile"}, 1, 0)
+	if again.Tasks[1].ID != o.Tasks[1].ID || again.Tasks[1].State != "complete" {
+		t.Errorf("the cancellation did not go on:\n%s", again.Stdout)
+	}
+}
+
+// retry gives a task another chance, as taskerctl does.
+func retry(t *testing.T, url, task string) {
+	t.Helper()
+	store, err := postgres.Open(t.Context(), url, postgres.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	engine, err := tasker.New(tasker.Config{Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := tasker.ParseID(task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := engine.RetryTask(t.Context(), id, tasker.By{Actor: "ops", Reason: "billing is back"}); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -50,11 +50,15 @@ func (r *Registration) SendWelcomeSequence(ctx context.Context, in welcomeInput)
 		return Welcome{}, tasker.Permanent("MISSING_SEQUENCE_ID_IN_RESPONSE", "the answer has no welcome_sequence_id")
 	}
 	result := welcomeOf(account, sent)
+	annotateWelcome(ctx, result)
+	return result, nil
+}
+
+func annotateWelcome(ctx context.Context, w Welcome) {
 	tasker.Annotate(ctx, "operation", "send_welcome_sequence")
 	tasker.Annotate(ctx, "service", "notification_service")
-	tasker.Annotate(ctx, "plan", account.Plan)
-	tasker.Annotate(ctx, "channels_used", len(result.Channels))
-	return result, nil
+	tasker.Annotate(ctx, "plan", w.Plan)
+	tasker.Annotate(ctx, "channels_used", len(w.Channels))
 }
 
 // welcomeKey is the idempotency key of a user's welcome.
