@@ -1,0 +1,73 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestWithoutItsServiceARegistrationGoesOnWithDefaultsAndARepair(t *testing.T) {
+	t.Parallel()
+	for fault, attempts := range map[string]int{"preferences=down": 3, "preferences=503": 3, "preferences=lost": 3} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			o := reader.Report(t, registration("ada@example.com", "Ada", "pro", `user:"preferences": {"email_notifications": false}`), "-env", "test", "-service", fault)
+			if o.Exit != 0 || len(o.Tasks) != 2 || o.Tasks[0].State != "complete" {
+				t.Fatalf("exit %d\n%s%s", o.Exit, o.Stdout, o.Stderr)
+			}
+			r := resultsOf(t, o)
+			if p := r.Preferences; !p.FallbackUsed || p.Status != "unsaved" || p.PreferencesID != "" || len(p.Preferences) != 8 || p.RepairTask != o.Tasks[1].ID {
+				t.Errorf("the preferences are %+v", p)
+			}
+			if s := o.Step("initialize_preferences"); s.Attempts != attempts || s.Error != nil {
+				t.Errorf("%d attempts, with error %v", s.Attempts, s.Error)
+			}
+			if !slices.Equal(r.Welcome.Channels, []string{"in_app"}) {
+				t.Errorf("who wants no mail is written to on %v because of an outage", r.Welcome.Channels)
+			}
+			if a := r.Activation; a.Status != "active" || !slices.Equal(a.ServicesDegraded, []string{"preferences_service"}) || slices.Contains(a.ServicesDone, "preferences_service") {
+				t.Errorf("the activation is %+v", a)
+			}
+			if repair := o.Tasks[1]; repair.Name != "repair_preferences" || len(repair.Warnings) != 1 || repair.Step("save_preferences").State != "error" {
+				t.Errorf("the repair that cannot be made is %+v", repair)
+			}
+		})
+	}
+}
+
+func TestARepairSavesThePreferencesOnceTheServiceIsBack(t *testing.T) {
+	t.Parallel()
+	for fault, saved := range map[string]string{"preferences=503x4": `"prefs_`, "preferences=lostx3": `"existing_prefs_user_`} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			o := reader.Report(t, string(example), "-env", "test", "-service", fault)
+			onceOnly(t, o)
+			if len(o.Tasks) != 2 || o.Tasks[1].ParentID != o.Tasks[0].ID {
+				t.Fatalf("there are %d tasks", len(o.Tasks))
+			}
+			if got := string(o.Tasks[1].Step("save_preferences").Result); !strings.Contains(got, saved) {
+				t.Errorf("the repair gives %s, want %s…", got, saved)
+			}
+		})
+	}
+}
+
+func TestWhereTheBreakerIsOpenNobodyWaitsForPreferences(t *testing.T) {
+	t.Parallel()
+	o := reader.Report(t, string(example), "-env", "test", "-n", crowd, "-service", "preferences=down", "-breaker", "5/1h")
+	spared, complete := 0, 0
+	for _, task := range o.Tasks {
+		if task.Name != "user_registration" {
+			continue
+		}
+		if task.State == "complete" {
+			complete++
+		}
+		if task.Step("initialize_preferences").Attempts < 3 {
+			spared++
+		}
+	}
+	if s := serviceOf(t, o, "preferences"); o.Exit != 0 || complete != 50 || spared == 0 || s.Calls > mostOfThem {
+		t.Errorf("exit %d, %d are complete, %d did not use up their attempts, %+v", o.Exit, complete, spared, s)
+	}
+}
