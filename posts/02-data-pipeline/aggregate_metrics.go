@@ -34,15 +34,14 @@ type aggregateInput struct {
 // there, and needs them all.
 func (p *Pipeline) AggregateMetrics(ctx context.Context, in aggregateInput) (Metrics, error) {
 	if missing := in.missing(); len(missing) > 0 {
-		return Metrics{}, tasker.Permanent("MISSING_TRANSFORM_RESULTS", "there is no result of %s", strings.Join(missing, ", ")).
-			With("missing", missing)
+		return Metrics{}, tasker.Permanent("MISSING_TRANSFORM_RESULTS",
+			"there is no result of %s", strings.Join(missing, ", ")).With("missing", missing)
 	}
-	metrics := metricsOf(*in.Sales, *in.Inventory, *in.Customers)
 	tasker.Annotate(ctx, "operation", "aggregate_metrics")
 	tasker.Annotate(ctx, "sources", branches)
 	tasker.Annotate(ctx, "sources_aggregated", len(branches))
 	tasker.Annotate(ctx, "aggregated_at", time.Now().UTC())
-	return metrics, nil
+	return metricsOf(*in.Sales, *in.Inventory, *in.Customers), nil
 }
 
 var branches = []string{"transform_sales", "transform_inventory", "transform_customers"}

@@ -28,7 +28,9 @@ type extractInput struct {
 
 // extract reads a source, holds what it says to the quality gate and puts it
 // into the archive.
-func extract[R Row](ctx context.Context, a *Archive, name string, from Source[R], in extractInput, least int) ([]R, Extract[R], error) {
+func extract[R Row](
+	ctx context.Context, a *Archive, name string, from Source[R], in extractInput, least int,
+) ([]R, Extract[R], error) {
 	rows, err := from.Read(ctx, in.Window)
 	if err != nil {
 		return nil, Extract[R]{}, sourceVerdict(err)
@@ -60,7 +62,8 @@ func extract[R Row](ctx context.Context, a *Archive, name string, from Source[R]
 func rowsOf[R Row](ctx context.Context, a *Archive, step string, e *Extract[R]) (rows []R, err error) {
 	switch {
 	case e == nil, e.Records == nil && e.Stored.Key == "":
-		return nil, tasker.Permanent("MISSING_EXTRACT_RESULTS", "%s has left no rows", step).With("missing", []string{step})
+		return nil, tasker.Permanent("MISSING_EXTRACT_RESULTS", "%s has left no rows", step).
+			With("missing", []string{step})
 	case e.Records != nil:
 		return e.Records, nil
 	}
@@ -100,4 +103,12 @@ func sourceVerdict(err error) error {
 	}
 	code := strings.ToUpper(answer.Source) + "_" + v.code
 	return verdict(code, "%w", err).After(v.retryAfter).With("source", answer.Source)
+}
+
+// noteExtract puts beside the result what whoever looks into a read asks for.
+func noteExtract(ctx context.Context, operation, source string, rows int, at time.Time) {
+	tasker.Annotate(ctx, "operation", operation)
+	tasker.Annotate(ctx, "source", source)
+	tasker.Annotate(ctx, "records_extracted", rows)
+	tasker.Annotate(ctx, "extraction_time", at)
 }

@@ -36,11 +36,8 @@ func (p *Pipeline) ExtractCustomers(ctx context.Context, in extractInput) (Custo
 		out.TierBreakdown[customer.Tier]++
 	}
 	out.AverageLifetimeValue = average(out.TotalLifetimeValue, len(rows))
-	tasker.Annotate(ctx, "operation", "extract_customers")
-	tasker.Annotate(ctx, "source", out.Source)
-	tasker.Annotate(ctx, "records_extracted", len(rows))
+	noteExtract(ctx, "extract_customers", out.Source, len(rows), out.ExtractedAt)
 	tasker.Annotate(ctx, "customer_tiers", slices.Sorted(maps.Keys(out.TierBreakdown)))
-	tasker.Annotate(ctx, "extraction_time", out.ExtractedAt)
 	return out, nil
 }
 

@@ -32,10 +32,7 @@ func (p *Pipeline) ExtractInventory(ctx context.Context, in extractInput) (Inven
 		warehouses[item.Warehouse], products[item.ProductID] = true, true
 	}
 	out.Warehouses, out.ProductsTracked = slices.Sorted(maps.Keys(warehouses)), len(products)
-	tasker.Annotate(ctx, "operation", "extract_inventory")
-	tasker.Annotate(ctx, "source", out.Source)
-	tasker.Annotate(ctx, "records_extracted", len(rows))
+	noteExtract(ctx, "extract_inventory", out.Source, len(rows), out.ExtractedAt)
 	tasker.Annotate(ctx, "warehouses", out.Warehouses)
-	tasker.Annotate(ctx, "extraction_time", out.ExtractedAt)
 	return out, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/money"
 )
 
@@ -32,9 +31,6 @@ func (p *Pipeline) ExtractSales(ctx context.Context, in extractInput) (SalesExtr
 		out.DateRange.Start = min(out.DateRange.Start, sale.Date)
 		out.DateRange.End = max(out.DateRange.End, sale.Date)
 	}
-	tasker.Annotate(ctx, "operation", "extract_sales")
-	tasker.Annotate(ctx, "source", out.Source)
-	tasker.Annotate(ctx, "records_extracted", len(rows))
-	tasker.Annotate(ctx, "extraction_time", out.ExtractedAt)
+	noteExtract(ctx, "extract_sales", out.Source, len(rows), out.ExtractedAt)
 	return out, nil
 }

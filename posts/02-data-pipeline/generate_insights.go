@@ -62,11 +62,15 @@ func (p *Pipeline) GenerateInsights(ctx context.Context, in insightsInput) (Insi
 	if err := p.Dashboard.Publish(ctx, out.PublishedAs, out); err != nil {
 		return Insights{}, err
 	}
+	noteInsights(ctx, out)
+	return out, nil
+}
+
+func noteInsights(ctx context.Context, out Insights) {
 	tasker.Annotate(ctx, "operation", "generate_insights")
 	tasker.Annotate(ctx, "source_step", "aggregate_metrics")
 	tasker.Annotate(ctx, "insights_generated", len(out.Insights))
 	tasker.Annotate(ctx, "generated_at", out.GeneratedAt)
-	return out, nil
 }
 
 // HealthScheme says what makes a healthy shop. It stands in the template.

@@ -24,8 +24,11 @@ var thisPost = post.Post{
 	Task:      "data_pipeline/analytics_pipeline",
 	Example:   example,
 	Flags: []post.Flag{
-		{Name: "source", Value: "NAME=ANSWER[xN]", About: "the next N reads of sales, inventory or crm, or all, get that answer: " + answerNames(), Check: checkStrike},
-		{Name: "monitor", Value: "FAULT", About: "what is wrong with the monitor: panic or stuck", Check: checkMonitor},
+		{
+			Name: "source", Value: "NAME=ANSWER[xN]", Check: checkStrike,
+			About: "sales, inventory or crm answers " + answerNames() + " to its first N reads",
+		},
+		{Name: "monitor", Value: "FAULT", Check: checkMonitor, About: "the monitor is broken: panic or stuck"},
 	},
 	Handlers:  func(w *post.World) tasker.Handlers { return newPipeline(w).Handlers() },
 	Configure: watch,
@@ -35,7 +38,8 @@ var thisPost = post.Post{
 		"-source crm=503x2",
 		"-env test -source crm=503",
 		"-source inventory=holes",
-		"-n 3",
+		"-n 2",
+		"-n 2 -key november",
 		"-monitor panic",
 		"-db postgres -crash-after transform_sales",
 		"-json",

@@ -149,7 +149,7 @@ func (m *Monitor) catchUp() {
 }
 
 // Overlap is what it brings that steps do not wait for each other without
-// need.
+// need, in whole milliseconds.
 type Overlap struct {
 	InARow     time.Duration // all steps, one after another
 	SideBySide time.Duration // from the first step's start to the last one's end
@@ -176,6 +176,6 @@ func (m *Monitor) overlap(task tasker.ID) (o Overlap, ok bool) {
 			ended = s.ended
 		}
 	}
-	o.SideBySide = ended.Sub(began)
+	o.InARow, o.SideBySide = o.InARow.Round(time.Millisecond), ended.Sub(began).Round(time.Millisecond)
 	return o, !ended.IsZero()
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/post"
@@ -57,11 +56,12 @@ func notes(w *post.World, task tasker.ID) map[string]any {
 // tell puts the figures into words.
 func tell(w *post.World, task tasker.ID) []string {
 	f := figuresOf(w, task)
+	reads := func(source string) string { return post.Count(f.reads[source], "read") }
 	lines := []string{fmt.Sprintf("sales took %s, inventory %s, the CRM %s",
-		post.Count(f.reads[sourceSales], "read"), post.Count(f.reads[sourceInventory], "read"), post.Count(f.reads[sourceCRM], "read"))}
+		reads(sourceSales), reads(sourceInventory), reads(sourceCRM))}
 	if f.watched {
 		lines = append(lines, fmt.Sprintf("in a row the steps would take %s, side by side they took %s: %s saved",
-			ms(f.overlap.InARow), ms(f.overlap.SideBySide), ms(f.overlap.Saved())))
+			f.overlap.InARow, f.overlap.SideBySide, f.overlap.Saved()))
 	}
 	if f.panics+f.lost > 0 {
 		lines = append(lines, fmt.Sprintf("the monitor panicked at %s and missed %s, and no step noticed",
@@ -70,7 +70,6 @@ func tell(w *post.World, task tasker.ID) []string {
 	if f.outputs == 0 {
 		return append(lines, "nothing was published")
 	}
-	return append(lines, fmt.Sprintf("the dashboard has %s, by %s", post.Count(f.outputs, "page"), post.Count(f.publications, "publication")))
+	return append(lines, fmt.Sprintf("the dashboard has %s, by %s",
+		post.Count(f.outputs, "page"), post.Count(f.publications, "publication")))
 }
-
-func ms(d time.Duration) string { return d.Round(time.Millisecond).String() }

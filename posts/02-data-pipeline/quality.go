@@ -27,7 +27,8 @@ func checkQuality[R Row](source string, rows []R, least int, maxNullShare float6
 	if len(rows) >= least && share <= maxNullShare {
 		return nil
 	}
-	return tasker.Permanent("DATA_QUALITY_FAILED", "%s gave %d rows, of which %d lack something; it takes %d, and a share of at most %g",
+	return tasker.Permanent("DATA_QUALITY_FAILED",
+		"%s gave %d rows, %d of them incomplete; there must be %d, and a share of %g may be incomplete",
 		source, len(rows), incomplete, least, maxNullShare).
 		With("source", source).
 		With("rows", len(rows)).With("min_rows", least).

@@ -156,7 +156,7 @@ func parseStrike(value string) (source string, s strike, err error) {
 		return "", s, fmt.Errorf("it must be NAME=ANSWER or NAME=ANSWERxN, such as crm=503x2")
 	}
 	if _, known := readTimes[source]; !known {
-		return "", s, fmt.Errorf("there is no source %q; there is %s, %s, %s", source, sourceSales, sourceInventory, sourceCRM)
+		return "", s, fmt.Errorf("there is no source %q; there is sales, inventory and crm", source)
 	}
 	answer, times, counted := strings.Cut(text, "x")
 	if _, known := answers[answer]; !known {

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"time"
 
-	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/money"
 )
 
@@ -41,23 +39,17 @@ type Segments struct {
 }
 
 type customersInput struct {
-	Customers *CustomerExtract `result:"extract_customer_data"`
-	Segments  Segments         `initialization:"segments"`
+	Customers *Extract[Customer] `result:"extract_customer_data"`
+	Segments  Segments           `initialization:"segments"`
 }
 
 // TransformCustomers sorts the customers.
 func (p *Pipeline) TransformCustomers(ctx context.Context, in customersInput) (CustomerFigures, error) {
-	var extracted *Extract[Customer]
-	if in.Customers != nil {
-		extracted = &in.Customers.Extract
-	}
-	rows, err := rowsOf(ctx, p.Archive, "extract_customer_data", extracted)
+	rows, err := rowsOf(ctx, p.Archive, "extract_customer_data", in.Customers)
 	if err != nil {
 		return CustomerFigures{}, err
 	}
-	tasker.Annotate(ctx, "operation", "transform_customers")
-	tasker.Annotate(ctx, "records_transformed", len(rows))
-	tasker.Annotate(ctx, "transformed_at", time.Now().UTC())
+	noteTransform(ctx, "transform_customers", len(rows))
 	return customerFigures(rows, in.Segments), nil
 }
 

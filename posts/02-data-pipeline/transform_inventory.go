@@ -1,11 +1,6 @@
 package main
 
-import (
-	"context"
-	"time"
-
-	"github.com/tasker-systems/tasker-go/tasker"
-)
+import "context"
 
 // InventoryFigures are the stock by warehouse and by product.
 type InventoryFigures struct {
@@ -36,22 +31,16 @@ type ProductStock struct {
 }
 
 type inventoryInput struct {
-	Inventory *InventoryExtract `result:"extract_inventory_data"`
+	Inventory *Extract[StockItem] `result:"extract_inventory_data"`
 }
 
 // TransformInventory adds the stock up.
 func (p *Pipeline) TransformInventory(ctx context.Context, in inventoryInput) (InventoryFigures, error) {
-	var extracted *Extract[StockItem]
-	if in.Inventory != nil {
-		extracted = &in.Inventory.Extract
-	}
-	rows, err := rowsOf(ctx, p.Archive, "extract_inventory_data", extracted)
+	rows, err := rowsOf(ctx, p.Archive, "extract_inventory_data", in.Inventory)
 	if err != nil {
 		return InventoryFigures{}, err
 	}
-	tasker.Annotate(ctx, "operation", "transform_inventory")
-	tasker.Annotate(ctx, "records_transformed", len(rows))
-	tasker.Annotate(ctx, "transformed_at", time.Now().UTC())
+	noteTransform(ctx, "transform_inventory", len(rows))
 	return inventoryFigures(rows), nil
 }
 

@@ -33,22 +33,16 @@ type ProductSales struct {
 }
 
 type salesInput struct {
-	Sales *SalesExtract `result:"extract_sales_data"`
+	Sales *Extract[Sale] `result:"extract_sales_data"`
 }
 
 // TransformSales adds the sales up.
 func (p *Pipeline) TransformSales(ctx context.Context, in salesInput) (SalesFigures, error) {
-	var extracted *Extract[Sale]
-	if in.Sales != nil {
-		extracted = &in.Sales.Extract
-	}
-	rows, err := rowsOf(ctx, p.Archive, "extract_sales_data", extracted)
+	rows, err := rowsOf(ctx, p.Archive, "extract_sales_data", in.Sales)
 	if err != nil {
 		return SalesFigures{}, err
 	}
-	tasker.Annotate(ctx, "operation", "transform_sales")
-	tasker.Annotate(ctx, "records_transformed", len(rows))
-	tasker.Annotate(ctx, "transformed_at", time.Now().UTC())
+	noteTransform(ctx, "transform_sales", len(rows))
 	return salesFigures(rows), nil
 }
 
@@ -73,4 +67,10 @@ func salesFigures(rows []Sale) SalesFigures {
 		f.ProductSales[sale.ProductID] = product
 	}
 	return f
+}
+
+func noteTransform(ctx context.Context, operation string, rows int) {
+	tasker.Annotate(ctx, "operation", operation)
+	tasker.Annotate(ctx, "records_transformed", rows)
+	tasker.Annotate(ctx, "transformed_at", time.Now().UTC())
 }
