@@ -108,8 +108,8 @@ func TestSideBySideTakesAsLongAsTheSlowestSourceAndInARowAsLongAsAllTogether(t *
 			t.Fatal(err)
 		}
 		inARow := time.Since(began)
-		if sideBySide != 120*time.Millisecond || inARow != 270*time.Millisecond {
-			t.Errorf("the pipeline took %v and the fragile job %v, want 120ms and 270ms", sideBySide, inARow)
+		if sideBySide != 60*time.Millisecond || inARow != 130*time.Millisecond {
+			t.Errorf("the pipeline took %v and the fragile job %v, want 60ms and 130ms", sideBySide, inARow)
 		}
 		t.Attr("side_by_side_ms", fmt.Sprint(sideBySide.Milliseconds()))
 		t.Attr("in_a_row_ms", fmt.Sprint(inARow.Milliseconds()))
@@ -135,10 +135,12 @@ func TestTheReportTellsHowMuchTheOverlapSaved(t *testing.T) {
 			}
 		}
 		got := o.Notes.Overlap
-		if want := sum.Milliseconds(); !about(got.InARowMS, want) {
+		// On PostgreSQL a record has its time from the database, and the report
+		// from the worker that has sent it.
+		if want := sum.Milliseconds(); where == nil && !about(got.InARowMS, want) {
 			t.Errorf("in a row it is %d ms, and the report's steps add up to %d", got.InARowMS, want)
 		}
-		if want := last.Sub(first).Milliseconds(); !about(got.SideBySideMS, want) {
+		if want := last.Sub(first).Milliseconds(); where == nil && !about(got.SideBySideMS, want) {
 			t.Errorf("side by side it is %d ms, and the report spans %d", got.SideBySideMS, want)
 		}
 		if got.SavedMS != got.InARowMS-got.SideBySideMS || got.SavedMS <= 0 {
@@ -147,7 +149,7 @@ func TestTheReportTellsHowMuchTheOverlapSaved(t *testing.T) {
 	})
 }
 
-// about allows for the time that a record takes to the database and back.
+// about allows for what is lost by rounding, and by a busy machine.
 func about(got, want int64) bool { return max(got-want, want-got) <= 10+want/10 }
 
 func quiet(string) error { return nil }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 	"testing"
 
 	"github.com/tasker-systems/tasker-go/tasker"
@@ -113,16 +112,19 @@ func blockedAt(t *testing.T, o outcome, step, code string) {
 // loaded gives the post's template, which edit may change.
 func loaded(t *testing.T, edit func(string) string) []*template.Template {
 	t.Helper()
-	const file = "templates/analytics_pipeline.yaml"
-	text, err := fs.ReadFile(templates, file)
+	text, err := templates.ReadFile("templates/analytics_pipeline.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := template.Parse(file, []byte(edit(string(text))))
+	parsed, err := parse(edit(string(text)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return []*template.Template{parsed}
+}
+
+func parse(text string) (*template.Template, error) {
+	return template.Parse("templates/analytics_pipeline.yaml", []byte(text))
 }
 
 func asItIs(text string) string { return text }

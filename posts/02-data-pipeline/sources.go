@@ -40,9 +40,9 @@ const (
 
 // How long a read of each takes.
 var readTimes = map[string]time.Duration{
-	sourceSales:     90 * time.Millisecond,
-	sourceInventory: 60 * time.Millisecond,
-	sourceCRM:       120 * time.Millisecond,
+	sourceSales:     40 * time.Millisecond,
+	sourceInventory: 30 * time.Millisecond,
+	sourceCRM:       60 * time.Millisecond,
 }
 
 // answers are what can come instead of the rows, or of some of them.

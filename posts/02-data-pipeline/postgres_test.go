@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/post"
+	"github.com/tasker-systems/tasker-go/tasker/taskertest"
+)
+
+func TestTheReportOnPostgresIsThatOfMemory(t *testing.T) {
+	t.Parallel()
+	url := taskertest.Database(t)
+	same := func(name, input string, args ...string) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			args = append([]string{"-env", "test"}, args...)
+			inMemory, onPostgres := reader.Report(t, input, args...), reader.Report(t, input, append(args, "-db", url)...)
+			if inMemory.Exit != onPostgres.Exit {
+				t.Errorf("exit %d in memory, %d on PostgreSQL", inMemory.Exit, onPostgres.Exit)
+			}
+			if diff := cmp.Diff(masked(inMemory.Stdout), masked(onPostgres.Stdout)); diff != "" {
+				t.Errorf("the reports differ (- in memory, + on PostgreSQL):\n%s", diff)
+			}
+			if onPostgres.Took > 3*time.Second {
+				t.Errorf("it took %v on PostgreSQL", onPostgres.Took)
+			}
+		})
+	}
+	same("all of november", string(example))
+	same("days without sales", days("2024-01-01", "2024-12-31"))
+	same("a window that is refused", days("2025-11-02", "2025-11-01"))
+	same("input that is refused", days("yesterday", "today"))
+	same("a CRM that heals", november("crm"), "-source", "crm=503x2")
+	same("lost answers", november("lost"), "-fail", "extract_sales_data=1", "-fail", "generate_insights=1")
+	for _, tt := range whatCanGoWrong {
+		same(tt.name, inputOf(tt.input, tt.name), tt.args...)
+	}
+	for _, tt := range whatFailsLater {
+		if tt.step != "transform_sales" && tt.step != "transform_customers" { // how far the other branches come is chance
+			same(tt.args[1], inputOf("", tt.args[1]), tt.args...)
+		}
+	}
+}
+
+var masks = []struct {
+	what *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?`), "TIME"}, // and its zone
+	{regexp.MustCompile(`("(in_a_row|side_by_side|saved)_ms": )-?\d+`), "${1}MS"},
+}
+
+// masked is a report without what differs from run to run.
+func masked(report string) string {
+	for _, m := range masks {
+		report = m.what.ReplaceAllString(report, m.with)
+	}
+	return report
+}
+
+// What the world keeps must come back from PostgreSQL as it was.
+func TestEverythingThatTheWorldKeepsComesBackFromJSON(t *testing.T) {
+	t.Parallel()
+	engine, world := engineWith(t, taskertest.OnMemory(t), unchanged)
+	id := engine.Submit(thisTask, request("2025-11-01", "2025-11-30"))
+	engine.Expect(id).Complete()
+	comesBack(t, newArchive(world).objects, id)
+	comesBack(t, newDashboard(world).pages, everybody)
+	comesBack(t, readsOf(world, sourceCRM), id)
+}
+
+func comesBack[T any](t *testing.T, kept *post.Kept[T], root tasker.ID) {
+	t.Helper()
+	kept.Of(root, func(value T) {
+		raw, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains([]string{"{}", "null", "0"}, string(raw)) {
+			t.Errorf("%T is empty", value)
+		}
+		var again T
+		if err := json.Unmarshal(raw, &again); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(value, again); diff != "" {
+			t.Errorf("%T does not come back as it was:\n%s", value, diff)
+		}
+	})
+}
