@@ -60,17 +60,29 @@ var tables string
 // at once: the lock lets one at a time, and ends with the transaction.
 func openRuns(ctx context.Context, pool *pgxpool.Pool, lease time.Duration) (*runs, error) {
 	r := &runs{pool, lease}
-	var there bool
-	if err := pool.QueryRow(ctx, "select to_regclass('tasker_posts.worlds') is not null").Scan(&there); err != nil || there {
+	if there, err := tablesThere(ctx, pool); err != nil || there {
 		return r, err
 	}
 	return r, pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended('tasker_posts', 0))"); err != nil {
 			return err
 		}
+		if there, err := tablesThere(ctx, tx); err != nil || there {
+			return err
+		}
 		_, err := tx.Conn().PgConn().Exec(ctx, tables).ReadAll() // many statements at once
 		return err
 	})
+}
+
+// tablesThere asks the catalog's tables. to_regclass and "if not exists" ask a
+// cache, which need not know what was committed while this one waited.
+func tablesThere(ctx context.Context, db interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}) (there bool, err error) {
+	const find = "select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = 'tasker_posts' and c.relname = 'worlds')"
+	err = db.QueryRow(ctx, find).Scan(&there)
+	return there, err
 }
 
 // begin goes on with a dead run of the same command, or begins a new one

@@ -55,6 +55,28 @@ func TestTheTablesCanBeMadeByManyAtOnce(t *testing.T) {
 	all.Wait()
 }
 
+// A session keeps in mind what it did not find, so "if not exists" may make
+// what somebody else has made since.
+func TestTablesThatSomebodyElseMadeMeanwhileAreSeen(t *testing.T) {
+	t.Parallel()
+	pool := emptyDatabase(t)
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	var nothing *string
+	if err := tx.QueryRow(t.Context(), "select to_regclass('tasker_posts.worlds')::text").Scan(&nothing); err != nil || nothing != nil {
+		t.Fatal(nothing, err)
+	}
+	if _, err := openRuns(t.Context(), pool, testLease); err != nil { // over another session
+		t.Fatal(err)
+	}
+	if there, err := tablesThere(t.Context(), tx); err != nil || !there {
+		t.Errorf("the tables are there, and it says %t (%v)", there, err)
+	}
+}
+
 func TestARunThatBeatsIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)
