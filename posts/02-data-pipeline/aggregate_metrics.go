@@ -19,7 +19,7 @@ type Metrics struct {
 	SalesTransactions          int          `json:"sales_transactions"`
 	InventoryReorderAlerts     int          `json:"inventory_reorder_alerts"`
 	RevenuePerCustomer         money.Amount `json:"revenue_per_customer"`
-	InventoryTurnover          float64      `json:"inventory_turnover_indicator"` // USD a piece on hand, to four decimals
+	InventoryTurnover          float64      `json:"inventory_turnover_indicator"` // see turnover
 	AggregationComplete        bool         `json:"aggregation_complete"`
 	SourcesIncluded            int          `json:"sources_included"`
 }
@@ -76,7 +76,8 @@ func metricsOf(sales SalesFigures, inventory InventoryFigures, customers Custome
 	}
 }
 
-// turnover is revenue for each piece on hand; 0 where there is none.
+// turnover is the revenue in USD for each piece on hand, to four decimals; 0
+// where there is none.
 func turnover(revenue money.Amount, onHand int) float64 {
 	if onHand == 0 {
 		return 0

@@ -31,7 +31,9 @@ func newArchive(w *post.World) *Archive {
 }
 
 // Put stores rows under a key that begins with prefix.
-func (a *Archive) Put(ctx context.Context, prefix string, rows int, content []byte) (Object, error) {
+func (a *Archive) Put(
+	ctx context.Context, prefix string, rows int, content []byte,
+) (Object, error) {
 	checksum := checksumOf(content)
 	object := Object{prefix + "-" + checksum[:12] + ".json", checksum, rows, len(content)}
 	return object, a.objects.Do(ctx, func(objects *Objects) error {
@@ -49,7 +51,7 @@ func (a *Archive) Get(ctx context.Context, object Object) (content []byte, err e
 		case !there:
 			return fmt.Errorf("the archive has no %s", object.Key)
 		case checksumOf(content) != object.Checksum:
-			return fmt.Errorf("%s in the archive is not what was put there: its checksum differs", object.Key)
+			return fmt.Errorf("%s is not what was put there: its checksum differs", object.Key)
 		}
 		return nil
 	})

@@ -30,36 +30,33 @@ type extractInput struct {
 // into the archive.
 func extract[R Row](
 	ctx context.Context, a *Archive, name string, from Source[R], in extractInput, least int,
-) ([]R, Extract[R], error) {
-	rows, err := from.Read(ctx, in.Window)
-	if err != nil {
-		return nil, Extract[R]{}, sourceVerdict(err)
+) (rows []R, out Extract[R], err error) {
+	if rows, err = from.Read(ctx, in.Window); err != nil {
+		return nil, out, sourceVerdict(err)
 	}
-	if err := checkQuality(name, rows, least, in.Quality.MaxNullShare); err != nil {
-		return nil, Extract[R]{}, err
+	if err = checkQuality(name, rows, least, in.Quality.MaxNullShare); err != nil {
+		return nil, out, err
 	}
 	content, err := json.Marshal(rows)
 	if err != nil {
-		return nil, Extract[R]{}, err
+		return nil, out, err
 	}
-	handedOn := Extract[R]{Records: []R{}}
 	prefix := fmt.Sprintf("%s/%s/%s", in.PipelineID, in.Window, name)
-	if handedOn.Stored, err = a.Put(ctx, prefix, len(rows), content); err != nil {
-		return nil, Extract[R]{}, err
+	if out.Stored, err = a.Put(ctx, prefix, len(rows), content); err != nil {
+		return nil, out, err
 	}
-	switch {
-	case len(rows) > in.MaxInline:
-		handedOn.Records = nil
-	case len(rows) > 0:
-		handedOn.Records = rows
+	if len(rows) <= in.MaxInline {
+		out.Records = append([]R{}, rows...) // [] and not null for none
 	}
-	return rows, handedOn, nil
+	return rows, out, nil
 }
 
 // rowsOf gives the rows of an extract, wherever they are. An extract that has
 // none and names no object was not made by a source: somebody has resolved
 // the step by hand.
-func rowsOf[R Row](ctx context.Context, a *Archive, step string, e *Extract[R]) (rows []R, err error) {
+func rowsOf[R Row](
+	ctx context.Context, a *Archive, step string, e *Extract[R],
+) (rows []R, err error) {
 	switch {
 	case e == nil, e.Records == nil && e.Stored.Key == "":
 		return nil, tasker.Permanent("MISSING_EXTRACT_RESULTS", "%s has left no rows", step).

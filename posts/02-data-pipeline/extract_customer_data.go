@@ -23,12 +23,13 @@ type CustomerExtract struct {
 
 // ExtractCustomers reads the customers.
 func (p *Pipeline) ExtractCustomers(ctx context.Context, in extractInput) (CustomerExtract, error) {
-	rows, handedOn, err := extract(ctx, p.Archive, sourceCRM, p.Customers, in, in.Quality.MinCustomers)
+	least := in.Quality.MinCustomers
+	rows, read, err := extract(ctx, p.Archive, sourceCRM, p.Customers, in, least)
 	if err != nil {
 		return CustomerExtract{}, err
 	}
 	out := CustomerExtract{
-		Extract: handedOn, ExtractedAt: time.Now().UTC(), Source: "CRMSystem",
+		Extract: read, ExtractedAt: time.Now().UTC(), Source: "CRMSystem",
 		TotalCustomers: len(rows), TierBreakdown: map[string]int{},
 	}
 	for _, customer := range rows {

@@ -21,11 +21,12 @@ type InventoryExtract struct {
 
 // ExtractInventory reads what every warehouse has.
 func (p *Pipeline) ExtractInventory(ctx context.Context, in extractInput) (InventoryExtract, error) {
-	rows, handedOn, err := extract(ctx, p.Archive, sourceInventory, p.Inventory, in, in.Quality.MinInventory)
+	least := in.Quality.MinInventory
+	rows, read, err := extract(ctx, p.Archive, sourceInventory, p.Inventory, in, least)
 	if err != nil {
 		return InventoryExtract{}, err
 	}
-	out := InventoryExtract{Extract: handedOn, ExtractedAt: time.Now().UTC(), Source: "InventorySystem"}
+	out := InventoryExtract{Extract: read, ExtractedAt: time.Now().UTC(), Source: "InventorySystem"}
 	warehouses, products := map[string]bool{}, map[string]bool{}
 	for _, item := range rows {
 		out.TotalQuantity += item.OnHand

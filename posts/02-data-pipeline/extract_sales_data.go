@@ -18,11 +18,12 @@ type SalesExtract struct {
 
 // ExtractSales reads the sales of the days that were asked for.
 func (p *Pipeline) ExtractSales(ctx context.Context, in extractInput) (SalesExtract, error) {
-	rows, handedOn, err := extract(ctx, p.Archive, sourceSales, p.Sales, in, in.Quality.MinOrders)
+	least := in.Quality.MinOrders
+	rows, read, err := extract(ctx, p.Archive, sourceSales, p.Sales, in, least)
 	if err != nil {
 		return SalesExtract{}, err
 	}
-	out := SalesExtract{Extract: handedOn, ExtractedAt: time.Now().UTC(), Source: "SalesDatabase"}
+	out := SalesExtract{Extract: read, ExtractedAt: time.Now().UTC(), Source: "SalesDatabase"}
 	for _, sale := range rows {
 		out.TotalAmount += sale.Amount
 		if out.DateRange == nil {

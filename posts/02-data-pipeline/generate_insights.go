@@ -48,7 +48,8 @@ type insightsInput struct {
 // pipeline's own name: whoever runs the pipeline again replaces them.
 func (p *Pipeline) GenerateInsights(ctx context.Context, in insightsInput) (Insights, error) {
 	if in.Metrics == nil || !in.Metrics.AggregationComplete {
-		return Insights{}, tasker.Permanent("MISSING_AGGREGATE_RESULTS", "aggregate_metrics has left no figures")
+		return Insights{}, tasker.Permanent("MISSING_AGGREGATE_RESULTS",
+			"aggregate_metrics has left no figures")
 	}
 	signs := in.Rules.signsOf(*in.Metrics)
 	out := Insights{
@@ -142,7 +143,8 @@ func insightsOf(m Metrics, s signs) (all []Insight) {
 	if m.TotalRevenue > 0 {
 		add("Revenue", m.RevenuePerCustomer.String(), s.spending,
 			fmt.Sprintf("%d customers brought %s USD", m.TotalCustomers, m.TotalRevenue),
-			"Customers spend well: keep them coming back", "Offer each customer something that goes with what they buy")
+			"Customers spend well: keep them coming back",
+			"Offer each customer something that goes with what they buy")
 	}
 	finding := "No product is short"
 	if !s.stocked {
@@ -152,6 +154,7 @@ func insightsOf(m Metrics, s signs) (all []Insight) {
 		"Stock is healthy: nothing to do", "Reorder them before they run out")
 	add("Customer Value", s.averageValue.String(), s.valuable,
 		fmt.Sprintf("A customer is worth %s USD on average", s.averageValue),
-		"Retention pays: look after the customers there are", "Find out what would make customers stay longer")
+		"Retention pays: look after the customers there are",
+		"Find out what would make customers stay longer")
 	return all
 }

@@ -28,7 +28,10 @@ var thisPost = post.Post{
 			Name: "source", Value: "NAME=ANSWER[xN]", Check: checkStrike,
 			About: "sales, inventory or crm answers " + answerNames() + " to its first N reads",
 		},
-		{Name: "monitor", Value: "FAULT", Check: checkMonitor, About: "the monitor is broken: panic or stuck"},
+		{
+			Name: "monitor", Value: "FAULT", Check: checkMonitor,
+			About: "the monitor is broken: panic or stuck",
+		},
 	},
 	Handlers:  func(w *post.World) tasker.Handlers { return newPipeline(w).Handlers() },
 	Configure: watch,

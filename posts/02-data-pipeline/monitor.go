@@ -55,7 +55,9 @@ func monitorOf(w *post.World) *Monitor {
 	return post.Share(w, "monitor", func() *Monitor {
 		m := &Monitor{
 			queue: make(chan news, 1000), end: make(chan struct{}), steps: map[tasker.ID]map[string]span{},
-			call: func(step, why string) { w.Say("on call", "a phone rings: %s has failed for good, %s", step, why) },
+			call: func(step, why string) {
+				w.Say("on call", "a phone rings: %s has failed for good, %s", step, why)
+			},
 		}
 		if faults := w.Flag("monitor"); len(faults) > 0 {
 			m.fault = faults[len(faults)-1]
@@ -143,7 +145,8 @@ func (m *Monitor) take(n news) {
 // catchUp gives the monitor a moment to hear of what is in its queue, as one
 // flushes an exporter at the end. What it has not heard by then is lost.
 func (m *Monitor) catchUp() {
-	for patience := time.Now().Add(100 * time.Millisecond); m.unheard.Load() > 0 && time.Now().Before(patience); {
+	patience := time.Now().Add(100 * time.Millisecond)
+	for m.unheard.Load() > 0 && time.Now().Before(patience) {
 		time.Sleep(time.Millisecond)
 	}
 }

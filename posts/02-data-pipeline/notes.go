@@ -46,8 +46,9 @@ func notes(w *post.World, task tasker.ID) map[string]any {
 	}
 	if f.watched {
 		all["overlap"] = map[string]int64{
-			"in_a_row_ms": f.overlap.InARow.Milliseconds(), "side_by_side_ms": f.overlap.SideBySide.Milliseconds(),
-			"saved_ms": f.overlap.Saved().Milliseconds(),
+			"in_a_row_ms":     f.overlap.InARow.Milliseconds(),
+			"side_by_side_ms": f.overlap.SideBySide.Milliseconds(),
+			"saved_ms":        f.overlap.Saved().Milliseconds(),
 		}
 	}
 	return all
@@ -60,7 +61,8 @@ func tell(w *post.World, task tasker.ID) []string {
 	lines := []string{fmt.Sprintf("sales took %s, inventory %s, the CRM %s",
 		reads(sourceSales), reads(sourceInventory), reads(sourceCRM))}
 	if f.watched {
-		lines = append(lines, fmt.Sprintf("in a row the steps would take %s, side by side they took %s: %s saved",
+		lines = append(lines, fmt.Sprintf(
+			"in a row the steps would take %s, side by side they took %s: %s saved",
 			f.overlap.InARow, f.overlap.SideBySide, f.overlap.Saved()))
 	}
 	if f.panics+f.lost > 0 {

@@ -59,8 +59,8 @@ func inventoryFigures(rows []StockItem) InventoryFigures {
 		if item.OnHand <= item.ReorderPoint {
 			warehouse.ReorderAlerts++
 		}
-		if pair := [2]string{item.Warehouse, item.ProductID}; !seen[pair] { // two rows of one product count it once
-			seen[pair] = true
+		if shelf := [2]string{item.Warehouse, item.ProductID}; !seen[shelf] { // it may have two rows
+			seen[shelf] = true
 			warehouse.ProductCount++
 			product.WarehouseCount++
 		}
