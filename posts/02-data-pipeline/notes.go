@@ -60,7 +60,7 @@ func tell(w *post.World, task tasker.ID) []string {
 	reads := func(source string) string { return post.Count(f.reads[source], "read") }
 	lines := []string{fmt.Sprintf("sales took %s, inventory %s, the CRM %s",
 		reads(sourceSales), reads(sourceInventory), reads(sourceCRM))}
-	if f.watched {
+	if f.overlap.Saved() > 0 { // a run that goes on has seen its end alone
 		lines = append(lines, fmt.Sprintf(
 			"in a row the steps would take %s, side by side they took %s: %s saved",
 			f.overlap.InARow, f.overlap.SideBySide, f.overlap.Saved()))
