@@ -101,3 +101,18 @@ func TestTheSamePipelineIDForOtherDaysIsNotTakenForTheSameRun(t *testing.T) {
 		engine.Expect(first.ID).Complete()
 	})
 }
+
+func TestEachOfManyTasksHasTheSameBadNight(t *testing.T) {
+	t.Parallel()
+	onBothStores(t, func(t *testing.T, where ...string) {
+		o := reader.Report(t, november("bad-nights"), append(where, "-env", "test", "-n", "5", "-source", "crm=503x1")...)
+		if o.Exit != 0 || len(o.Tasks) != 5 {
+			t.Fatalf("exit %d, %d tasks\n%s", o.Exit, len(o.Tasks), o.Stderr)
+		}
+		for _, task := range o.Tasks {
+			if crm, sales := task.Step("extract_customer_data"), task.Step("extract_sales_data"); crm.Attempts != 2 || sales.Attempts != 1 {
+				t.Errorf("the CRM took %d attempts and the sales %d, want 2 and 1", crm.Attempts, sales.Attempts)
+			}
+		}
+	})
+}
