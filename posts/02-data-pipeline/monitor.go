@@ -21,6 +21,8 @@ type Monitor struct {
 	call  func(step, why string)
 	fault string // of -monitor
 
+	flush sync.Once
+
 	unheard, lost, panicked atomic.Int64 // events
 
 	mu    sync.Mutex
@@ -142,13 +144,15 @@ func (m *Monitor) take(n news) {
 	}
 }
 
-// catchUp gives the monitor a moment to hear of what is in its queue, as one
-// flushes an exporter at the end. What it has not heard by then is lost.
+// catchUp gives the monitor a moment to hear of what is in its queue, once, as
+// one flushes an exporter at the end. What it has not heard by then is lost.
 func (m *Monitor) catchUp() {
-	patience := time.Now().Add(100 * time.Millisecond)
-	for m.unheard.Load() > 0 && time.Now().Before(patience) {
-		time.Sleep(time.Millisecond)
-	}
+	m.flush.Do(func() {
+		patience := time.Now().Add(500 * time.Millisecond)
+		for m.unheard.Load() > 0 && time.Now().Before(patience) {
+			time.Sleep(time.Millisecond)
+		}
+	})
 }
 
 // Overlap is what it brings that steps do not wait for each other without
