@@ -3,6 +3,7 @@ package tasker_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -385,5 +386,19 @@ func TestABlockedTaskGoesOnByHand(t *testing.T) {
 				t.Errorf("the history does not say who did it and why (%v)", err)
 			}
 		})
+	}
+}
+
+func TestAnObserverThatPanicsHarmsNeitherTheSubmitNorTheRunNorTheOperator(t *testing.T) {
+	t.Parallel()
+	s := start(t, oneQuestion, tasker.Handlers{"ask": asking(tasker.Question{Prompt: "may we?"}), "pay": fine}, func(c *tasker.Config) {
+		c.Logger = slog.New(slog.DiscardHandler)
+		c.Observe = func(tasker.Row, tasker.Record) { panic("the observer is out of its mind") }
+	})
+	id := s.submit()
+	s.await(id)
+	s.must(s.Answer(t.Context(), id, "ask", tasker.Approval{Approved: true}, ops))
+	if task := s.await(id); task.State != tasker.TaskComplete {
+		t.Errorf("the task is %s", task.State)
 	}
 }
