@@ -17,10 +17,10 @@ var newcomers = map[string]Team{
 name: process_refund
 namespace_name: payments
 version: 2.1.0
-steps: [{name: refund, handler: {callable: payments.InstantRefundHandler}}]
+steps: [{name: refund, handler: {callable: fraud.InstantRefundHandler}}]
 `)}},
 		Handlers: func(*post.World) tasker.Handlers {
-			return tasker.Handlers{"payments.InstantRefundHandler": tasker.Handler{}}
+			return tasker.Handlers{"fraud.InstantRefundHandler": tasker.Handler{}}
 		},
 	},
 	"handler": {

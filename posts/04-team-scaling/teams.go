@@ -37,16 +37,16 @@ var teams = []Team{
 // is no clash. Whoever deploys such teams learns of it before the first task,
 // and not from the task that went to the wrong handler.
 func clashes(teams []Team) error {
-	var found []error
+	var found []string
 	owners := map[string]string{} // of templates and handlers, by their full names
 	claim := func(team Team, what, name, namespace string) {
 		owner, taken := owners[name]
 		switch {
 		case taken:
-			found = append(found, fmt.Errorf("%s deploys %s %s, which %s has deployed already; "+
+			found = append(found, fmt.Sprintf("%s deploys %s %s, which %s has deployed already; "+
 				"give it another version, or a namespace of its own", team.Namespace, what, name, owner))
 		case namespace != team.Namespace:
-			found = append(found, fmt.Errorf("%s deploys %s %s, which is outside of its namespace",
+			found = append(found, fmt.Sprintf("%s deploys %s %s, which is outside of its namespace",
 				team.Namespace, what, name))
 		default:
 			owners[name] = team.Namespace
@@ -65,7 +65,10 @@ func clashes(teams []Team) error {
 			claim(team, "the handler", name, namespace)
 		}
 	}
-	return errors.Join(found...)
+	if len(found) > 0 {
+		return errors.New(strings.Join(found, "; "))
+	}
+	return nil
 }
 
 func templatesOf(teams []Team) (all []fs.FS) {
