@@ -17,7 +17,6 @@ func share(_ *post.World, config *tasker.Config) {
 		customersuccess.Namespace: 16,
 		inventory.Namespace:       8,
 	}
-	config.Concurrency = 0
 	for _, slots := range config.NamespaceConcurrency {
 		config.Concurrency += slots
 	}
