@@ -68,6 +68,12 @@ func openRuns(ctx context.Context, pool *pgxpool.Pool, lease time.Duration) (*ru
 		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended('tasker_posts', 0))"); err != nil {
 			return err
 		}
+		// Looked up in the catalog's tables: what "if not exists" goes by need
+		// not know what was committed while this transaction waited.
+		const find = "select exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = 'tasker_posts' and c.relname = 'worlds')"
+		if err := tx.QueryRow(ctx, find).Scan(&there); err != nil || there {
+			return err
+		}
 		_, err := tx.Conn().PgConn().Exec(ctx, tables).ReadAll() // many statements at once
 		return err
 	})
