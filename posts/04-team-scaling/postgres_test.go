@@ -139,14 +139,14 @@ func TestTheFolderBuildsWhereItIsCopiedTo(t *testing.T) {
 	run(`rm -f go.mod go.sum && cp "$ENGINE/go.sum" . && go mod init example.com/refunds
 		go mod edit -require github.com/tasker-systems/tasker-go@v0.0.0 -replace github.com/tasker-systems/tasker-go="$ENGINE"
 		grep -rl 04-team-scaling/ --include='*.go' . | xargs sed -i.bak 's#"[^"]*/\(sim\|payments\|inventory\|customersuccess\)"#"example.com/refunds/\1"#'
-		go vet ./...`)
+		go build -o refund .`)
 	packages := run(`go list -deps .`)
 	for _, want := range []string{"example.com/refunds/payments\n", "example.com/refunds/customersuccess\n"} {
 		if !strings.Contains(packages, want) || strings.Contains(packages, "posts/04-team-scaling") {
 			t.Errorf("the copy does not use its own packages: there is no %s in\n%s", want, packages)
 		}
 	}
-	if out := run("go run ."); !strings.Contains(out, "gave back 49.99 USD: 1 refund by 1 call") {
+	if out := run("./refund"); !strings.Contains(out, "gave back 49.99 USD: 1 refund by 1 call") {
 		t.Errorf("the copy says\n%s", out)
 	}
 }
