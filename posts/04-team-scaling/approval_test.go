@@ -126,6 +126,14 @@ func TestWhoAsksForARefundCannotApproveIt(t *testing.T) {
 	}
 }
 
+func TestAfterTheRequestersOwnApprovalTheQuestionIsPutOnceMore(t *testing.T) {
+	t.Parallel()
+	o := reader.Run(t, "", "-approver", "self")
+	if o.Exit != 1 || !strings.Contains(o.Stdout, `get_manager_approval waits for an answer to "approval 2"`) || !strings.Contains(o.Stdout, "payments moved nothing") {
+		t.Errorf("exit %d\n%s%s", o.Exit, o.Stdout, o.Stderr)
+	}
+}
+
 func TestWhoAsksForARefundMayWithdrawIt(t *testing.T) {
 	t.Parallel()
 	url, input := taskertest.Database(t), ticket("ticket_withdrawn", "cust_1", 4999)
