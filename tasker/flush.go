@@ -229,7 +229,7 @@ func (w *worker) withdraw(r *run) {
 func (w *worker) forget(h *held, cause error) {
 	w.ready.remove(h)
 	w.waiting.drop(h)
-	w.queued -= len(h.todo)
+	w.enqueue(h, -len(h.todo))
 	w.bytes -= h.bytes
 	h.todo, h.bytes = nil, 0
 	delete(w.held, h.row.ID)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/memory"
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // most counts how many of something there are at once.
@@ -61,6 +62,59 @@ func TestTwoWorkersTogetherHaveNoMoreTasksThanTheNamespaceMay(t *testing.T) {
 		least := tasks / bound * 10 * time.Second
 		if took := time.Since(began); took > 2*least {
 			t.Errorf("the bound let %d tasks take %v; %v would do", tasks, took, least)
+		}
+	})
+}
+
+func TestARushOfANamespaceThatIsHeldBackLeavesRoomForTheOthersAndKeepsItsOwnPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const share, tasks = 4, 200
+		var rushing most
+		shares := func(c *tasker.Config) {
+			c.Concurrency, c.NamespaceConcurrency = 8, map[string]int{"rush": share}
+			rush, err := template.Parse("rush.yaml", []byte("name: t\nnamespace_name: rush\nversion: 1.0.0\nsteps: [{name: a, handler: {callable: rush}}]"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Templates = append(c.Templates, rush)
+		}
+		calm := doing(func(context.Context) error { time.Sleep(time.Second); return nil })
+		s := start(t, `steps: [{name: a, handler: {callable: calm}}]`,
+			tasker.Handlers{"calm": calm, "rush": rushing.during(10 * time.Second)}, func(c *tasker.Config) { c.Store = memory.New() }, shares)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		began := time.Now()
+		var rush []tasker.ID
+		for range tasks {
+			made, err := s.Submit(ctx, tasker.Request{Namespace: "rush", Name: "t", Context: map[string]any{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rush = append(rush, made.ID)
+		}
+		time.Sleep(time.Second)
+		for range 5 {
+			submitted := time.Now()
+			id := s.submit()
+			if task, err := s.Wait(ctx, id); err != nil || task.State != tasker.TaskComplete {
+				t.Fatalf("a task of the other namespace has come to %v, %v", task, err)
+			}
+			if took := time.Since(submitted); took > 2*time.Second {
+				t.Errorf("a task of a second took %v beside the rush", took)
+			}
+		}
+		for _, id := range rush {
+			if task, err := s.Wait(ctx, id); err != nil || task.State != tasker.TaskComplete {
+				t.Fatalf("a task of the rush has come to %v, %v", task, err)
+			}
+		}
+		if peak := rushing.peak.Load(); peak != share {
+			t.Errorf("at most %d tasks of the rush ran at once, want %d", peak, share)
+		}
+		least := tasks / share * 10 * time.Second
+		if took := time.Since(began); took > least+least/20 {
+			t.Errorf("the rush took %v; with its slots always full it takes %v", took, least)
 		}
 	})
 }

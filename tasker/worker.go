@@ -41,8 +41,12 @@ type worker struct {
 	crew    *crew
 	used    int            // slots taken, from the choice of a step to its outcome
 	usedBy  map[string]int // by namespace, and by template
-	stuck   map[*run]bool  // abandoned runs that still go on
-	line    []*run         // started, and waiting for a slot
+
+	queuedBy map[string]int  // by namespace, where those have limits
+	full     map[string]bool // namespaces whose tasks were left in the store
+
+	stuck map[*run]bool // abandoned runs that still go on
+	line  []*run        // started, and waiting for a slot
 
 	turnover int // runs that ended since the last flush
 	ahead    int // and those before it: so many are started ahead of a slot
@@ -82,7 +86,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		now:     time.Now(),
 		held:    map[ID]*held{},
 		waiting: taskHeap{before: earlierWake, slot: amongWaiting},
-		running: map[*run]bool{}, stuck: map[*run]bool{}, usedBy: map[string]int{},
+		running: map[*run]bool{}, stuck: map[*run]bool{}, usedBy: map[string]int{}, queuedBy: map[string]int{}, full: map[string]bool{},
 		moreWork: true,
 		done:     make(chan struct{}),
 	}
