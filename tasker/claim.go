@@ -33,6 +33,7 @@ func (w *worker) claim() {
 		w.claiming = false
 		return
 	}
+	q.Limit = w.places(q.Templates, room)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease)
 		defer cancel()
@@ -60,7 +61,9 @@ func (w *worker) found(c *Candidates, err error, limit int) {
 		return
 	}
 	w.skew = c.Now.Sub(w.now)
-	if len(c.Logs) == limit {
+	// Those whose claim is under way are offered again, and tell nothing.
+	fresh := func(log Log) bool { return w.held[log.Row.ID] == nil }
+	if len(c.Logs) == limit && slices.ContainsFunc(c.Logs, fresh) {
 		w.moreWork = true
 	}
 	if wake := c.NextWake.Add(-w.skew); !c.NextWake.IsZero() && wake.Before(w.claimAt) {
@@ -116,6 +119,7 @@ func (w *worker) take(log *Log, owned bool) error {
 	h := newHeld(p, t, log)
 	h.owned, h.since = owned, w.now
 	w.held[h.row.ID] = h
+	w.hold(h, 1)
 	if !owned {
 		w.record(h, Event{Kind: Claimed, Worker: w.id})
 	}

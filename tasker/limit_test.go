@@ -168,3 +168,69 @@ func TestAWorkerDeletesWhatEndedLongAgo(t *testing.T) {
 		}
 	})
 }
+
+// counting counts the calls that reach a store.
+type counting struct {
+	tasker.Store
+	asked, offered, claims, refused atomic.Int64
+}
+
+func (c *counting) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker.Candidates, error) {
+	found, err := c.Store.Candidates(ctx, q)
+	c.asked.Add(1)
+	c.offered.Add(int64(len(found.Logs)))
+	return found, err
+}
+
+func (c *counting) Append(ctx context.Context, appends []tasker.Append) ([]tasker.Appended, error) {
+	answers, err := c.Store.Append(ctx, appends)
+	for i := range answers {
+		if appends[i].Change == tasker.OwnRow {
+			if c.claims.Add(1); !answers[i].Stored {
+				c.refused.Add(1)
+			}
+		}
+	}
+	return answers, err
+}
+
+func TestAFloodUnderALimitOfTheClusterIsNotAskedForAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const bound, tasks = 2, 400
+		var running most
+		store := &counting{Store: memory.New()}
+		with := func(c *tasker.Config) {
+			c.Store, c.ClusterConcurrency = store, map[string]int{"test": bound}
+		}
+		const source = `steps: [{name: a, handler: {callable: a}}]`
+		handlers := tasker.Handlers{"a": running.during(time.Second)}
+		first, _ := start(t, source, handlers, with), start(t, source, handlers, with)
+		began := time.Now()
+		var ids []tasker.ID
+		for range tasks {
+			ids = append(ids, first.submit())
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		for _, id := range ids {
+			if _, err := first.Wait(ctx, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		took := time.Since(began)
+		t.Logf("%d tasks took %v; the store was asked %d times and offered %d, and of %d claims it refused %d", tasks, took, store.asked.Load(), store.offered.Load(), store.claims.Load(), store.refused.Load())
+		if peak := running.peak.Load(); peak != bound {
+			t.Errorf("at most %d tasks ran at once, want %d", peak, bound)
+		}
+		if least := tasks / bound * time.Second; took > least*3/2 {
+			t.Errorf("%d tasks took %v; %v would do", tasks, took, least)
+		}
+		if claims := store.claims.Load(); claims > 5*tasks {
+			t.Errorf("the store had %d claims for %d tasks", claims, tasks)
+		}
+		if asked := store.asked.Load(); asked > 5*tasks {
+			t.Errorf("the store was asked %d times for %d tasks", asked, tasks)
+		}
+	})
+}
