@@ -41,8 +41,15 @@ type worker struct {
 	crew    *crew
 	used    int            // slots taken, from the choice of a step to its outcome
 	usedBy  map[string]int // by namespace, and by template
-	stuck   map[*run]bool  // abandoned runs that still go on
-	line    []*run         // started, and waiting for a slot
+
+	queuedBy map[string]int  // by namespace, where those have limits
+	heldBy   map[string]int  // tasks by namespace, where all workers together have a limit
+	full     map[string]bool // namespaces whose tasks were left in the store
+
+	refusedUntil map[string]time.Time // by namespace: the store has refused a claim for its limit
+
+	stuck map[*run]bool // abandoned runs that still go on
+	line  []*run        // started, and waiting for a slot
 
 	turnover int // runs that ended since the last flush
 	ahead    int // and those before it: so many are started ahead of a slot
@@ -82,7 +89,8 @@ func (e *Engine) Start(ctx context.Context) error {
 		now:     time.Now(),
 		held:    map[ID]*held{},
 		waiting: taskHeap{before: earlierWake, slot: amongWaiting},
-		running: map[*run]bool{}, stuck: map[*run]bool{}, usedBy: map[string]int{},
+		running: map[*run]bool{}, stuck: map[*run]bool{}, usedBy: map[string]int{}, queuedBy: map[string]int{},
+		heldBy: map[string]int{}, full: map[string]bool{}, refusedUntil: map[string]time.Time{},
 		moreWork: true,
 		done:     make(chan struct{}),
 	}
