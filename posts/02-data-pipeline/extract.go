@@ -80,6 +80,8 @@ var sourceVerdicts = map[string]struct {
 }{
 	"400":     {code: "INVALID_EXTRACTION_QUERY", permanent: true},
 	"401":     {code: "AUTH_FAILED", permanent: true},
+	"403":     {code: "FORBIDDEN", permanent: true},
+	"404":     {code: "NOT_FOUND", permanent: true},
 	"429":     {code: "RATE_LIMITED", retryAfter: 60 * time.Second},
 	"503":     {code: "UNAVAILABLE"},
 	"timeout": {code: "TIMEOUT"},
@@ -87,13 +89,17 @@ var sourceVerdicts = map[string]struct {
 }
 
 // sourceVerdict decides whether another attempt could help. A source that is
-// down comes back; one that does not let us in wants a person.
+// down comes back; one that does not let us in wants a person. What nobody has
+// thought of is worth the attempts that there are.
 func sourceVerdict(err error) error {
 	var answer *SourceError
 	if !errors.As(err, &answer) {
 		return err
 	}
-	v := sourceVerdicts[answer.Answer]
+	v, known := sourceVerdicts[answer.Answer]
+	if !known {
+		v.code = "UNKNOWN_ANSWER"
+	}
 	verdict := tasker.Retryable
 	if v.permanent {
 		verdict = tasker.Permanent

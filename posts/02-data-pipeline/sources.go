@@ -49,6 +49,8 @@ var readTimes = map[string]time.Duration{
 var answers = map[string]string{
 	"400":       "400 Bad Request",
 	"401":       "401 Unauthorized",
+	"403":       "403 Forbidden",
+	"404":       "404 Not Found",
 	"429":       "429 Too Many Requests",
 	"503":       "503 Service Unavailable",
 	"timeout":   "nothing within its time limit",
