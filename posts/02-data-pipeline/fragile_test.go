@@ -1,10 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/post"
@@ -66,15 +70,16 @@ func TestTheFragileJobPublishesNonsenseThatTheGateKeepsOut(t *testing.T) {
 	if err := p.fragileNightly(t.Context(), allNovember, quiet); err != nil {
 		t.Fatal(err)
 	}
-	average := func(world *post.World) (value string) {
+	shownIn := func(world *post.World) (page Insights) {
 		newDashboard(world).pages.Of(everybody, func(pages Pages) {
-			for _, page := range pages {
-				value = string(page.Insights.Insights[2].Metric)
+			for _, p := range pages {
+				page = p.Insights
 			}
 		})
-		return value
+		return page
 	}
-	published := average(world)
+	average := func(world *post.World) string { return string(shownIn(world).Insights[2].Metric) }
+	published, nonsense := average(world), shownIn(world).Insights
 	p, world = fragile(nil)
 	if err := p.fragileNightly(t.Context(), allNovember, quiet); err != nil {
 		t.Fatal(err)
@@ -87,4 +92,16 @@ func TestTheFragileJobPublishesNonsenseThatTheGateKeepsOut(t *testing.T) {
 	t.Attr("right", right)
 	o := reader.Report(t, november("gated"), "-env", "test", "-source", "crm=holes")
 	blockedAt(t, o, "extract_customer_data", "DATA_QUALITY_FAILED")
+	loose, err := os.ReadFile("loose-gate.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page Insights
+	o = reader.Report(t, string(loose), "-env", "test", "-source", "crm=holes")
+	if err := json.Unmarshal(o.Step("generate_insights").Result, &page); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(nonsense, page.Insights); diff != "" {
+		t.Errorf("with a loose gate the pipeline publishes something else (- job, + pipeline):\n%s", diff)
+	}
 }
