@@ -22,7 +22,7 @@ var allNovember = DateRange{"2025-11-01", "2025-11-30"}
 func fragile(crm script) (*Pipeline, *post.World) {
 	world := post.NewWorld()
 	p := newPipeline(world)
-	p.Customers = &simulated[Customer]{sourceCRM, customers, crm, readsOf(world, sourceCRM)}
+	p.Customers = &simulated[Customer]{sourceCRM, readTimes[sourceCRM], customers, crm, readsOf(world, sourceCRM)}
 	return p, world
 }
 

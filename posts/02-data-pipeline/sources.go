@@ -70,13 +70,14 @@ const (
 // begin the script again.
 type simulated[R Row] struct {
 	name   string
+	takes  time.Duration // a read
 	rows   []R
 	script script
 	reads  *post.Kept[int]
 }
 
 func simulate[R Row](w *post.World, name string, rows []R) *simulated[R] {
-	return &simulated[R]{name, rows, scriptFor(name, w.Flag("source")), readsOf(w, name)}
+	return &simulated[R]{name, readTimes[name], rows, scriptFor(name, w.Flag("source")), readsOf(w, name)}
 }
 
 func readsOf(w *post.World, name string) *post.Kept[int] {
@@ -90,7 +91,7 @@ func (s *simulated[R]) Read(ctx context.Context, window DateRange) ([]R, error) 
 		return nil, err
 	}
 	select {
-	case <-time.After(readTimes[s.name]):
+	case <-time.After(s.takes):
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
