@@ -26,8 +26,8 @@ type extractInput struct {
 	MaxInline  int       `initialization:"max_inline_rows"`
 }
 
-// extract reads a source, holds what it says to the quality gate and puts it
-// into the archive.
+// extract reads a source, checks the rows, puts them into the archive and hands
+// them on.
 func extract[R Row](
 	ctx context.Context, a *Archive, name string, from Source[R], in extractInput, least int,
 ) (rows []R, out Extract[R], err error) {
@@ -51,9 +51,8 @@ func extract[R Row](
 	return rows, out, nil
 }
 
-// rowsOf gives the rows of an extract, wherever they are. An extract that has
-// none and names no object was not made by a source: somebody has resolved
-// the step by hand.
+// rowsOf gives the rows of an extract, wherever they are. Without any, and
+// without an object, a person has declared the step done: that leaves no result.
 func rowsOf[R Row](
 	ctx context.Context, a *Archive, step string, e *Extract[R],
 ) (rows []R, err error) {
