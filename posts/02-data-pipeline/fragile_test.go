@@ -66,9 +66,25 @@ func TestTheFragileJobPublishesNonsenseThatTheGateKeepsOut(t *testing.T) {
 	if err := p.fragileNightly(t.Context(), allNovember, quiet); err != nil {
 		t.Fatal(err)
 	}
-	if f := figuresOf(world, tasker.ID{}); f.outputs != 1 {
-		t.Errorf("there are %d pages", f.outputs)
+	average := func(world *post.World) (value string) {
+		newDashboard(world).pages.Of(everybody, func(pages Pages) {
+			for _, page := range pages {
+				value = string(page.Insights.Insights[2].Metric)
+			}
+		})
+		return value
 	}
+	published := average(world)
+	p, world = fragile(nil)
+	if err := p.fragileNightly(t.Context(), allNovember, quiet); err != nil {
+		t.Fatal(err)
+	}
+	right := average(world)
+	if published != "5500.00" || right != "6100.00" {
+		t.Errorf("a customer is worth %s by half of the rows and %s by all, want 5500.00 and 6100.00", published, right)
+	}
+	t.Attr("published", published)
+	t.Attr("right", right)
 	o := reader.Report(t, november("gated"), "-env", "test", "-source", "crm=holes")
 	blockedAt(t, o, "extract_customer_data", "DATA_QUALITY_FAILED")
 }

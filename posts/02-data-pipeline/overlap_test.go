@@ -116,6 +116,30 @@ func TestSideBySideTakesAsLongAsTheSlowestSourceAndInARowAsLongAsAllTogether(t *
 	})
 }
 
+// By the same clock: the CRM is down twice, and the fragile job is started over
+// as soon as it has failed.
+func TestABadNightCostsThePipelineOneSourceAndTheFragileJobAllOfThem(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		downTwice := func(p *Pipeline) { p.Customers.(*simulated[Customer]).script = script{{"503", 2}} }
+		engine, _ := engineWith(t, taskertest.OnMemory(t), downTwice)
+		began := time.Now()
+		engine.Expect(engine.Submit(thisTask, request("2025-11-01", "2025-11-30"))).Complete()
+		pipeline := time.Since(began)
+		p, _ := fragile(script{{"503", 2}})
+		began = time.Now()
+		for p.fragileNightly(t.Context(), allNovember, quiet) != nil {
+			continue // the person on call starts it over
+		}
+		job := time.Since(began)
+		if pipeline != 220*time.Millisecond || job != 390*time.Millisecond {
+			t.Errorf("the pipeline took %v and the fragile job %v, want 220ms and 390ms", pipeline, job)
+		}
+		t.Attr("pipeline_ms", fmt.Sprint(pipeline.Milliseconds()))
+		t.Attr("fragile_ms", fmt.Sprint(job.Milliseconds()))
+	})
+}
+
 func TestTheReportTellsHowMuchTheOverlapSaved(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, where ...string) {
