@@ -173,16 +173,24 @@ func (w *worker) complaint() error {
 	return fmt.Errorf("stop: %d handlers ignore that their context has ended: %s", len(names), strings.Join(names, ", "))
 }
 
-// Stats is what a worker is doing.
+// Stats is what an engine is doing.
 type Stats struct {
 	Held    int // tasks that it owns
 	Running int // handlers that run
 	Stuck   int // handlers that went on after their context ended, and lost their slot for it
 	Queued  int // steps that wait for a slot
+
+	Dropped int64 // domain events, since the engine was made, that subscribers had no room for
 }
 
-// Stats tells what this engine is doing now; zero when it is not started.
+// Stats tells what this engine is doing now: nothing when it is not started.
 func (e *Engine) Stats() Stats {
+	s := e.working()
+	s.Dropped = e.subscribers.dropped.Load()
+	return s
+}
+
+func (e *Engine) working() Stats {
 	e.mu.Lock()
 	w := e.worker
 	e.mu.Unlock()

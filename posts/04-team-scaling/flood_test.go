@@ -13,7 +13,7 @@ import (
 )
 
 // rush is one team's flood beside the other team's daily work. All of it is by
-// a simulated clock, by which a step of the flood takes ten seconds and one of
+// a simulated clock, by which a step of the flood takes nine seconds and one of
 // the other team a second: what is measured is who waits for whom, and not how
 // busy this machine is.
 type rush struct {
@@ -78,7 +78,8 @@ func TestAFloodOfOneTeamsTasksLeavesTheOthersLatencyWithinTwiceOfCalm(t *testing
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			calm, flooded := r.latencies(t, shares)
-			t.Logf("calm %v, in the flood %v", calm, flooded)
+			t.Attr("calm", calm.String())
+			t.Attr("flooded", flooded.String())
 			if calm < time.Second || flooded > 2*calm {
 				t.Errorf("a task takes %v when all is calm, and %v in the flood, which is more than twice that", calm, flooded)
 			}
@@ -91,7 +92,9 @@ func TestWithoutSharesTheSameFloodMakesTheOtherTeamWait(t *testing.T) {
 	free := func(c *tasker.Config) { share(nil, c); c.NamespaceConcurrency = nil }
 	calm, flooded := rushes["payments is flooded"].latencies(t, free)
 	t.Logf("calm %v, in the flood %v", calm, flooded)
-	if flooded <= 2*calm {
+	const more = 30 * time.Second // how much more depends on whose turn it is
+	t.Attr("more_than", more.String())
+	if flooded <= more {
 		t.Errorf("a task takes %v when all is calm, and %v in a flood that nothing holds back: the test above proves nothing", calm, flooded)
 	}
 }

@@ -131,6 +131,7 @@ func TestNoHandlerEverSeesAStepOfAnotherNamespace(t *testing.T) {
 			})
 		})
 		const pairs = 40
+		t.Attr("tasks", fmt.Sprint(2*pairs))
 		var all []tasker.ID
 		for i := range pairs {
 			email := fmt.Sprintf("concurrent%d@example.com", i)
@@ -174,7 +175,9 @@ func TestWithOneGlobalMapTheTeamThatDeploysLastTakesTheNameFromTheOther(t *testi
 	if err != nil || !strings.Contains(note, "on its way") {
 		t.Fatalf("the refund of a payment gives %q, %v", note, err)
 	}
-	if refunds := payments.New(world).Figures(none).Refunds; refunds != 0 {
+	refunds := payments.New(world).Figures(none).Refunds
+	t.Attr("refunds_of_a_payment", fmt.Sprint(refunds))
+	if refunds != 0 {
 		t.Errorf("payments' refund made %d refunds; the story has none, and says that it worked", refunds)
 	}
 
@@ -184,7 +187,9 @@ func TestWithOneGlobalMapTheTeamThatDeploysLastTakesTheNameFromTheOther(t *testi
 	if _, err := all["process_refund"](t.Context(), "ticket_cs_789", 4999); err != nil {
 		t.Fatal(err)
 	}
-	if refunds := payments.New(world).Figures(none).Refunds; refunds != 1 {
+	refunds = payments.New(world).Figures(none).Refunds
+	t.Attr("refunds_of_a_ticket", fmt.Sprint(refunds))
+	if refunds != 1 {
 		t.Errorf("the ticket's refund made %d refunds; the story has one, which no manager has seen", refunds)
 	}
 	if status := customersuccess.New(world).Figures(none).Tickets["ticket_cs_789"]; status != "" {

@@ -63,17 +63,21 @@ func (d *Desk) ExecuteRefundWorkflow(ctx context.Context, in delegateInput) (Del
 	if err != nil {
 		return Delegation{}, err
 	}
-	tasker.Annotate(ctx, "operation", "execute_refund_workflow")
-	tasker.Annotate(ctx, "execution_hints", in.Target)
-	tasker.Annotate(ctx, "http_headers", map[string]string{
-		"X-Target-Namespace":  in.Target.Namespace,
-		"X-Target-Workflow":   in.Target.Workflow,
-		"X-Delegated-Task-ID": made.ID.String(),
-		"X-Correlation-ID":    in.CorrelationID,
-	})
+	noteDelegation(ctx, in, made.ID)
 	return Delegation{
 		Delegated: true, TargetNamespace: in.Target.Namespace, TargetWorkflow: in.Target.Workflow,
 		TargetVersion: in.Target.Version, TaskID: made.ID, TaskStatus: "created",
 		DelegatedAt: time.Now().UTC(), CorrelationID: in.CorrelationID, Namespace: Namespace,
 	}, nil
+}
+
+func noteDelegation(ctx context.Context, in delegateInput, task tasker.ID) {
+	tasker.Annotate(ctx, "operation", "execute_refund_workflow")
+	tasker.Annotate(ctx, "execution_hints", in.Target)
+	tasker.Annotate(ctx, "http_headers", map[string]string{
+		"X-Target-Namespace":  in.Target.Namespace,
+		"X-Target-Workflow":   in.Target.Workflow,
+		"X-Delegated-Task-ID": task.String(),
+		"X-Correlation-ID":    in.CorrelationID,
+	})
 }

@@ -49,13 +49,7 @@ func (d *Desk) UpdateTicketStatus(ctx context.Context, in ticketInput) (TicketUp
 	if err != nil {
 		return TicketUpdate{}, updateVerdicts.Of(err)
 	}
-	tasker.Annotate(ctx, "operation", "update_ticket_status")
-	tasker.Annotate(ctx, "execution_hints", ticketHints{in.TicketID, resolution.Previous, "resolved"})
-	tasker.Annotate(ctx, "http_headers", map[string]string{
-		"X-Customer-Service-Platform": platform,
-		"X-Ticket-ID":                 in.TicketID,
-		"X-Ticket-Status":             "resolved",
-	})
+	noteResolution(ctx, in.TicketID, resolution)
 	return TicketUpdate{
 		Updated: true, TicketID: in.TicketID, PreviousStatus: resolution.Previous, NewStatus: "resolved",
 		ResolutionNote: resolution.Note, UpdatedAt: resolution.At, RefundCompleted: true,
@@ -84,6 +78,16 @@ var updateVerdicts = sim.Verdicts{
 	"locked":       {Code: "TICKET_LOCKED", RetryAfter: 15 * time.Second},
 	"error":        {Code: "UPDATE_FAILED", RetryAfter: 30 * time.Second},
 	sim.Anything:   {Code: "UNKNOWN_STATUS", RetryAfter: 30 * time.Second},
+}
+
+func noteResolution(ctx context.Context, ticket string, resolution Resolution) {
+	tasker.Annotate(ctx, "operation", "update_ticket_status")
+	tasker.Annotate(ctx, "execution_hints", ticketHints{ticket, resolution.Previous, "resolved"})
+	tasker.Annotate(ctx, "http_headers", map[string]string{
+		"X-Customer-Service-Platform": platform,
+		"X-Ticket-ID":                 ticket,
+		"X-Ticket-Status":             "resolved",
+	})
 }
 
 type ticketHints struct {
