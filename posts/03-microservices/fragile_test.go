@@ -4,14 +4,17 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
-// fragile runs the fragile registration while services fail as told.
+// fragile runs the fragile registration while services fail as told. Its
+// pauses are short, so that the tests are.
 func fragile(t *testing.T, faults ...string) (left figures, err error) {
 	t.Helper()
 	r, world := open(t)
 	scriptAll(t, r, faults)
-	err = r.fragileRegistration(stepContext(t, 1, "fragile"), NewUser{"ada@example.com", "Ada", "pro"})
+	fragile := fragileRegistration{r, time.Millisecond}
+	err = fragile.register(stepContext(t, 1, "fragile"), NewUser{"ada@example.com", "Ada", "pro"})
 	return figuresOf(world, root), err
 }
 
