@@ -218,7 +218,7 @@ func TestWrongUsageIsOneLineAndExitTwo(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"-nonsense"}, {"-n", "0"}, {"surplus"}, {"-approver"}, {"-approver", "somebody"}, {"-clash", "nothing"},
-		{"-clash", "template"}, {"-clash", "handler"}, {"-fail", "proces_refund=1"}, {"-hang", "update_ticket_status"},
+		{"-clash", "template"}, {"-clash", "version"}, {"-clash", "handler"}, {"-fail", "proces_refund=1"}, {"-hang", "update_ticket_status"},
 		{"-task", "payments/process_refund@1.9.9"}, {"-task", "process_refund"}, {"-env", "tset"}, {"-input", "no-such-file.json"},
 		{"-crash-after", "process_gateway_refund"}, {"-db", "mysql"},
 	} {
