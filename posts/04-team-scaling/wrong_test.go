@@ -171,6 +171,7 @@ func TestInputThatIsRejectedNeverBecomesATask(t *testing.T) {
 		{"no ticket", strings.Replace(good, `"ticket_id"`, `"ticket"`, 1), nil, "/ticket_id"},
 		{"no customer", strings.Replace(good, `"customer_id"`, `"customer"`, 1), nil, "/customer_id"},
 		{"no address", strings.Replace(good, `"customer_email"`, `"email"`, 1), nil, "/customer_email"},
+		{"an address that is empty", strings.Replace(good, "customer@example.com", "", 1), nil, "/customer_email"},
 		{"dollars with decimals", strings.Replace(good, "4999", "49.99", 1), nil, "/refund_amount"},
 		{"less than nothing", strings.Replace(good, "4999", "-1", 1), nil, "/refund_amount"},
 		{"a payment by another name", ticket("t", "c", 1, `"payment_id": "payment-7"`), nil, "/payment_id"},
