@@ -151,6 +151,15 @@ func TestARefundThatCannotBeRecordedIsReconciledByItsID(t *testing.T) {
 	}
 }
 
+func TestARefundThatCannotEvenBeReconciledIsBlockedForAPerson(t *testing.T) {
+	t.Parallel()
+	o := reader.Report(t, ticket("ticket_1", "cust_gold_1", 4999), "-env", "test",
+		"-fail", "update_payment_records=permanent", "-fail", "undo:process_gateway_refund=permanent")
+	if o.Exit != 1 || len(o.Tasks) != 2 || o.Tasks[0].State != "waiting" || o.Tasks[1].State != "blocked_by_failures" || o.Notes.Payments.Refunds != 1 {
+		t.Errorf("exit %d, the tasks are %+v", o.Exit, o.Tasks)
+	}
+}
+
 func TestWhereNoMoneyHasMovedThereIsNothingToReconcile(t *testing.T) {
 	t.Parallel()
 	o := reader.Report(t, payment("pay_test_gateway_timeout_1", 4999, mail), append([]string{"-env", "test"}, toPayments...)...)
