@@ -178,6 +178,9 @@ func TestWithOneGlobalMapTheTeamThatDeploysLastTakesTheNameFromTheOther(t *testi
 	if err != nil || !strings.Contains(note, "on its way") {
 		t.Fatalf("the refund of a payment gives %q, %v", note, err)
 	}
+	if status := customersuccess.New(world).Figures(none).Tickets["pay_test_12345abc"]; status != "resolved" {
+		t.Errorf("the payment is a ticket that is %q; the story has it resolved", status)
+	}
 	refunds := payments.New(world).Figures(none).Refunds
 	t.Attr("refunds_of_a_payment", fmt.Sprint(refunds))
 	if refunds != 0 {

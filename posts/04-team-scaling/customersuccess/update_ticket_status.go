@@ -37,6 +37,7 @@ func (d *Desk) UpdateTicketStatus(ctx context.Context, in ticketInput) (TicketUp
 	if !in.Delegation.Delegated {
 		return TicketUpdate{}, tasker.Permanent("MISSING_DELEGATION", "no refund was delegated")
 	}
+	// snip:begin wait
 	refund, err := tasker.Await(ctx, in.Delegation.TaskID, time.Duration(in.ExpiresMS)*time.Millisecond)
 	switch {
 	case err != nil:
@@ -44,6 +45,7 @@ func (d *Desk) UpdateTicketStatus(ctx context.Context, in ticketInput) (TicketUp
 	case refund.State != tasker.TaskComplete:
 		return TicketUpdate{}, refundFailed(refund)
 	}
+	// snip:end wait
 	note := fmt.Sprintf("$%s refund completed by task %s, correlation %s",
 		in.Amount, in.Delegation.TaskID, in.Delegation.CorrelationID)
 	resolution, err := d.Tickets.Resolve(ctx, in.TicketID, note)
