@@ -137,6 +137,43 @@ func TestAfterTheRequestersOwnApprovalTheQuestionIsPutOnceMore(t *testing.T) {
 	}
 }
 
+func TestANoWithoutANameEndsNothing(t *testing.T) {
+	t.Parallel()
+	url, input := taskertest.Database(t), ticket("ticket_unnamed", "cust_1", 4999)
+	parked := reader.Report(t, input, "-approver", "nobody", "-db", url)
+	if err := atTheDesk(t, url, parked.Tasks[0].ID, tasker.Approval{Reason: "no"}); err != nil {
+		t.Fatal(err)
+	}
+	o := reader.Report(t, input, "-approver", "nobody", "-db", url)
+	if s := o.Step("get_manager_approval"); s.State != "waiting" || s.Error != nil {
+		t.Errorf("after a no without a name the step is %s, %+v", s.State, s.Error)
+	}
+	refundedOnce(t, reader.Report(t, input, "-approver", "auto", "-db", url))
+}
+
+func TestAnswersThatDoNotCountEndTheQuestionsAfterTheFifth(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		templates, handlers := everything(t, post.NewWorld())
+		engine := taskertest.New(t, templates, handlers, taskertest.OnMemory(t))
+		id := engine.Submit("customer_success/process_refund", json.RawMessage(ticket("ticket_1", "cust_1", 4999)))
+		for round := 1; round <= 5; round++ {
+			synctest.Wait()
+			step := engine.Expect(id).Is(tasker.TaskWaiting).Steps[2]
+			if want := "approval " + strconv.Itoa(round); step.Wait == nil || step.Wait.Name != want {
+				t.Fatalf("the step waits for %v, want %s", step.Wait, want)
+			}
+			who := []string{"agent_17", ""}[round%2]
+			if _, err := engine.Answer(t.Context(), id, "get_manager_approval", tasker.Approval{Approved: true, By: who}, tasker.By{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		engine.Await(id, "get_manager_approval", tasker.StepError)
+		engine.Expect(id).Is(tasker.TaskError).Step("get_manager_approval").Failed("NO_VALID_APPROVAL").After(1).
+			Step("execute_refund_workflow").NeverStarted()
+	})
+}
+
 func TestWhoAsksForARefundMayWithdrawIt(t *testing.T) {
 	t.Parallel()
 	url, input := taskertest.Database(t), ticket("ticket_withdrawn", "cust_1", 4999)

@@ -8,7 +8,7 @@ import (
 	"github.com/tasker-systems/tasker-go/tasker/post"
 )
 
-// newcomers are a team that deploys what is taken. With the one global map that
+// newcomers are a team that deploys what is taken, or what is not its own. With the one global map that
 // this company began with nobody would have noticed: see fragile.go.
 var newcomers = map[string]Team{
 	"template": {
@@ -17,6 +17,18 @@ var newcomers = map[string]Team{
 name: process_refund
 namespace_name: payments
 version: 2.1.0
+steps: [{name: refund, handler: {callable: fraud.InstantRefundHandler}}]
+`)}},
+		Handlers: func(*post.World) tasker.Handlers {
+			return tasker.Handlers{"fraud.InstantRefundHandler": tasker.Handler{}}
+		},
+	},
+	"version": {
+		Namespace: "fraud",
+		Templates: fstest.MapFS{"templates/process_refund.yaml": {Data: []byte(`
+name: process_refund
+namespace_name: payments
+version: 9.0.0
 steps: [{name: refund, handler: {callable: fraud.InstantRefundHandler}}]
 `)}},
 		Handlers: func(*post.World) tasker.Handlers {
@@ -41,11 +53,11 @@ steps: [{name: refund, handler: {callable: payments.ProcessGatewayRefundHandler}
 // anything runs.
 var clashFlag = post.Flag{
 	Name: "clash", Value: "WHAT",
-	About: "somebody deploys a template or a handler that is there already; the start is refused",
+	About: "fraud deploys a template, a version or a handler among payments'; the start is refused",
 	Check: func(what string) error {
 		newcomer, ok := newcomers[what]
 		if !ok {
-			return fmt.Errorf("there is template and handler")
+			return fmt.Errorf("there is template, version and handler")
 		}
 		return clashes(append(teams[:len(teams):len(teams)], newcomer))
 	},

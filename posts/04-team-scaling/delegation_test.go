@@ -7,7 +7,11 @@ import (
 	"slices"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
+	"time"
 
+	"github.com/tasker-systems/tasker-go/posts/04-team-scaling/customersuccess"
+	"github.com/tasker-systems/tasker-go/posts/04-team-scaling/payments"
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/post"
 	"github.com/tasker-systems/tasker-go/tasker/taskertest"
@@ -119,6 +123,30 @@ func TestARefundThatFailsForGoodFailsTheTicketsTaskAndSaysHow(t *testing.T) {
 	if status := o.Notes.CustomerSuccess.Tickets["ticket_1"]; status != "in_progress" {
 		t.Errorf("the ticket is %s", status)
 	}
+}
+
+func TestARefundThatIsStuckForADayFailsTheTicketsTask(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		world := post.NewWorld()
+		templates, handlers := everything(t, world)
+		handlers["payments.ValidatePaymentEligibilityHandler"] = tasker.Step(func(ctx context.Context, _ struct{}) (payments.Eligibility, error) {
+			return tasker.Ask[payments.Eligibility](ctx, tasker.Question{Prompt: "nobody answers this"})
+		})
+		engine := taskertest.New(t, templates, handlers, taskertest.OnMemory(t))
+		engine.Patience = 48 * time.Hour
+		id := engine.Submit("customer_success/process_refund", json.RawMessage(ticket("ticket_1", "cust_gold_1", 4999)))
+		engine.Await(id, "update_ticket_status", tasker.StepWaiting)
+		began := time.Now()
+		engine.Await(id, "update_ticket_status", tasker.StepError)
+		engine.Expect(id).Is(tasker.TaskError).Step("update_ticket_status").Failed("WAIT_EXPIRED").After(1)
+		if took := time.Since(began); took < 23*time.Hour || took > 25*time.Hour {
+			t.Errorf("it expired after %v, want a day", took)
+		}
+		if status := customersuccess.New(world).Figures(id).Tickets["ticket_1"]; status != "in_progress" {
+			t.Errorf("the ticket is %s", status)
+		}
+	})
 }
 
 func TestOnlyTheTeamsThatPaymentsListsMaySubmitIntoIt(t *testing.T) {

@@ -21,7 +21,8 @@ func deployPayments(all registry, gateway *payments.Gateway) {
 	}
 }
 
-// deployCustomerSuccess registers the team's refund: it closes a ticket.
+// deployCustomerSuccess registers the team's refund: it closes a ticket. The
+// ticket platform takes any id.
 func deployCustomerSuccess(all registry, tickets *customersuccess.Tickets) {
 	all["process_refund"] = func(ctx context.Context, id string, _ money.Cents) (string, error) {
 		resolution, err := tickets.Resolve(ctx, id, "the customer was told that the money is on its way")

@@ -40,6 +40,7 @@ var thisPost = post.Post{
 		"-approver self",
 		"-env impatient -approver late",
 		"-clash template",
+		"-clash version",
 		"-clash handler",
 		"-task inventory/process_refund",
 		"-task payments/process_refund@2.0.0 -input posts/04-team-scaling/payment.json",

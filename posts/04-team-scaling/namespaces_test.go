@@ -67,9 +67,11 @@ func TestAClashIsRefusedAtTheStartAndSaysWhoHasTheName(t *testing.T) {
 		team Team
 		says string // "" when it is no clash
 	}{
-		{"the same name, version and namespace", newcomers["template"], "fraud deploys the template payments/process_refund@2.1.0, which payments has deployed already"},
+		{"the same name, version and namespace", newcomers["template"], "fraud deploys the template payments/process_refund@2.1.0, which payments has deployed already; deploy it in the namespace fraud"},
 		{"one handler name twice", newcomers["handler"], "fraud deploys the handler payments.ProcessGatewayRefundHandler, which payments has deployed already"},
-		{"a new version in somebody else's namespace", brings("fraud", source("payments", "9.0.0")), "fraud deploys the template payments/process_refund@9.0.0, which is outside of its namespace"},
+		{"a new version in somebody else's namespace", newcomers["version"], "fraud deploys the template payments/process_refund@9.0.0, which is outside of its namespace; deploy it in the namespace fraud"},
+		{"the same twice by its owner", brings("payments", source("payments", "2.1.0")), "payments deploys the template payments/process_refund@2.1.0, which it has deployed already; one of the two needs another name or version"},
+		{"a handler twice by its owner", brings("payments", source("payments", "9.0.0"), "payments.NotifyCustomerHandler"), "payments deploys the handler payments.NotifyCustomerHandler, which it has deployed already"},
 		{"a handler in somebody else's namespace", brings("fraud", source("fraud", "1.0.0"), "payments.NewHandler"), "fraud deploys the handler payments.NewHandler, which is outside of its namespace"},
 		{"the same name and version in another namespace", brings("fraud", source("fraud", "2.1.0"), "fraud.RefundHandler"), ""},
 		{"another version by its owner", brings("payments", source("payments", "9.0.0"), "payments.NewHandler"), ""},
@@ -87,7 +89,8 @@ func TestAClashIsRefusedAtTheStartAndSaysWhoHasTheName(t *testing.T) {
 func TestTheClashFlagShowsTheRefusal(t *testing.T) {
 	t.Parallel()
 	for what, says := range map[string]string{
-		"template": "the template payments/process_refund@2.1.0, which payments has deployed already; give it another version, or a namespace of its own",
+		"template": "the template payments/process_refund@2.1.0, which payments has deployed already; deploy it in the namespace fraud",
+		"version":  "the template payments/process_refund@9.0.0, which is outside of its namespace; deploy it in the namespace fraud",
 		"handler":  "the handler payments.ProcessGatewayRefundHandler, which payments has deployed already",
 	} {
 		if o := reader.Run(t, "", "-clash", what); o.Exit != 2 || o.Stdout != "" || !strings.Contains(o.Stderr, says) {
@@ -174,6 +177,9 @@ func TestWithOneGlobalMapTheTeamThatDeploysLastTakesTheNameFromTheOther(t *testi
 	note, err := all["process_refund"](t.Context(), "pay_test_12345abc", 4999)
 	if err != nil || !strings.Contains(note, "on its way") {
 		t.Fatalf("the refund of a payment gives %q, %v", note, err)
+	}
+	if status := customersuccess.New(world).Figures(none).Tickets["pay_test_12345abc"]; status != "resolved" {
+		t.Errorf("the payment is a ticket that is %q; the story has it resolved", status)
 	}
 	refunds := payments.New(world).Figures(none).Refunds
 	t.Attr("refunds_of_a_payment", fmt.Sprint(refunds))

@@ -40,14 +40,15 @@ func clashes(teams []Team) error {
 	var found []string
 	owners := map[string]string{} // of templates and handlers, by their full names
 	claim := func(team Team, what, name, namespace string) {
-		owner, taken := owners[name]
-		switch {
+		deploys := fmt.Sprintf("%s deploys %s %s", team.Namespace, what, name)
+		move := fmt.Sprintf("deploy it in the namespace %s", team.Namespace)
+		switch owner, taken := owners[name]; {
+		case taken && namespace == team.Namespace:
+			found = append(found, deploys+", which it has deployed already; one of the two needs another name or version")
 		case taken:
-			found = append(found, fmt.Sprintf("%s deploys %s %s, which %s has deployed already; "+
-				"give it another version, or a namespace of its own", team.Namespace, what, name, owner))
+			found = append(found, deploys+", which "+owner+" has deployed already; "+move)
 		case namespace != team.Namespace:
-			found = append(found, fmt.Sprintf("%s deploys %s %s, which is outside of its namespace",
-				team.Namespace, what, name))
+			found = append(found, deploys+", which is outside of its namespace; "+move)
 		default:
 			owners[name] = team.Namespace
 		}

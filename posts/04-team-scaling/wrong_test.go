@@ -151,6 +151,15 @@ func TestARefundThatCannotBeRecordedIsReconciledByItsID(t *testing.T) {
 	}
 }
 
+func TestARefundThatCannotEvenBeReconciledIsBlockedForAPerson(t *testing.T) {
+	t.Parallel()
+	o := reader.Report(t, ticket("ticket_1", "cust_gold_1", 4999), "-env", "test",
+		"-fail", "update_payment_records=permanent", "-fail", "undo:process_gateway_refund=permanent")
+	if o.Exit != 1 || len(o.Tasks) != 2 || o.Tasks[0].State != "waiting" || o.Tasks[1].State != "blocked_by_failures" || o.Notes.Payments.Refunds != 1 {
+		t.Errorf("exit %d, the tasks are %+v", o.Exit, o.Tasks)
+	}
+}
+
 func TestWhereNoMoneyHasMovedThereIsNothingToReconcile(t *testing.T) {
 	t.Parallel()
 	o := reader.Report(t, payment("pay_test_gateway_timeout_1", 4999, mail), append([]string{"-env", "test"}, toPayments...)...)
@@ -171,6 +180,7 @@ func TestInputThatIsRejectedNeverBecomesATask(t *testing.T) {
 		{"no ticket", strings.Replace(good, `"ticket_id"`, `"ticket"`, 1), nil, "/ticket_id"},
 		{"no customer", strings.Replace(good, `"customer_id"`, `"customer"`, 1), nil, "/customer_id"},
 		{"no address", strings.Replace(good, `"customer_email"`, `"email"`, 1), nil, "/customer_email"},
+		{"an address that is empty", strings.Replace(good, "customer@example.com", "", 1), nil, "/customer_email"},
 		{"dollars with decimals", strings.Replace(good, "4999", "49.99", 1), nil, "/refund_amount"},
 		{"less than nothing", strings.Replace(good, "4999", "-1", 1), nil, "/refund_amount"},
 		{"a payment by another name", ticket("t", "c", 1, `"payment_id": "payment-7"`), nil, "/payment_id"},
@@ -218,7 +228,7 @@ func TestWrongUsageIsOneLineAndExitTwo(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"-nonsense"}, {"-n", "0"}, {"surplus"}, {"-approver"}, {"-approver", "somebody"}, {"-clash", "nothing"},
-		{"-clash", "template"}, {"-clash", "handler"}, {"-fail", "proces_refund=1"}, {"-hang", "update_ticket_status"},
+		{"-clash", "template"}, {"-clash", "version"}, {"-clash", "handler"}, {"-fail", "proces_refund=1"}, {"-hang", "update_ticket_status"},
 		{"-task", "payments/process_refund@1.9.9"}, {"-task", "process_refund"}, {"-env", "tset"}, {"-input", "no-such-file.json"},
 		{"-crash-after", "process_gateway_refund"}, {"-db", "mysql"},
 	} {

@@ -2,6 +2,7 @@ package customersuccess
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -37,9 +38,9 @@ func paymentsSchema(t *testing.T) *template.Schema {
 func TestWhateverACustomerSaysPaymentsTakesTheRequest(t *testing.T) {
 	t.Parallel()
 	schema := paymentsSchema(t)
-	keeps := func(text, email, ticket string, amount uint16, approved bool) bool {
+	keeps := func(text, mailbox, ticket string, amount uint16, approved bool) bool {
 		in := delegateInput{
-			Amount: money.Cents(amount) + 1, Reason: text, Email: email, CorrelationID: "cs-1",
+			Amount: money.Cents(amount) + 1, Reason: text, Email: mailbox + "@example.com", CorrelationID: "cs-1",
 			Request: ValidRequest{TicketID: ticket, PaymentID: paymentOf(strings.ReplaceAll(ticket, "no_payment", ""))},
 		}
 		if approved {
@@ -58,14 +59,32 @@ func TestWhateverACustomerSaysPaymentsTakesTheRequest(t *testing.T) {
 	}
 	texts := []string{"", "Product defective", "FRAUD", "I'll file a chargeback", "charged twice", "null", "日本語", "'; drop table refunds"}
 	for _, r := range reasons {
-		texts = append(texts, r.word, strings.ToUpper(r.word), "because of "+r.word+"!")
+		texts = append(texts, r, strings.ToUpper(r), "because of "+r+"!")
 	}
 	for _, text := range texts {
-		keeps(text, "customer@example.com", "ticket_1", 4998, true)
+		keeps(text, "customer", "ticket_1", 4998, true)
 		keeps(text, "", "", 0, false)
 	}
 	if err := quick.Check(keeps, nil); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestARequestWithoutAnAddressIsOneThatPaymentsRefuses(t *testing.T) {
+	t.Parallel()
+	in := delegateInput{Amount: 1, Request: ValidRequest{PaymentID: "pay_1"}, CorrelationID: "cs-1"}
+	raw, _ := json.Marshal(in.request())
+	violations := paymentsSchema(t).Check(raw)
+	if len(violations) != 1 || violations[0].Path != "/customer_email" {
+		t.Errorf("the violations of %s are %v, want one of the missing address", raw, violations)
+	}
+}
+
+func TestPaymentsReasonsAreThoseThatAnAgentMayPick(t *testing.T) {
+	t.Parallel()
+	theirs, _ := paymentsSchema(t).Property("refund_reason")
+	if fmt.Sprint(theirs["enum"]) != fmt.Sprint(reasons) {
+		t.Errorf("an agent may pick %v, and payments knows %v", reasons, theirs["enum"])
 	}
 }
 
@@ -95,7 +114,9 @@ func TestAPaymentIDThatThisTeamTakesIsOneThatPaymentsTakes(t *testing.T) {
 
 func TestAFreeTextIsNoReasonThatPaymentsKnows(t *testing.T) {
 	t.Parallel()
-	raw, _ := json.Marshal(RefundRequest{PaymentID: "pay_1", Amount: 1, Currency: "USD", Reason: "Product defective"})
+	raw, _ := json.Marshal(RefundRequest{
+		PaymentID: "pay_1", Amount: 1, Currency: "USD", Reason: "Product defective", CustomerEmail: "customer@example.com",
+	})
 	violations := paymentsSchema(t).Check(raw)
 	if len(violations) != 1 || violations[0].Path != "/refund_reason" {
 		t.Errorf("the violations are %v; the contract would not hold anything", violations)

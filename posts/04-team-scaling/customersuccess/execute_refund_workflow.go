@@ -54,12 +54,14 @@ func (d *Desk) ExecuteRefundWorkflow(ctx context.Context, in delegateInput) (Del
 	if err := d.Tickets.Begin(ctx, in.Request.TicketID); err != nil {
 		return Delegation{}, err
 	}
+	// snip:begin ask
 	key := tasker.Key(ctx)
 	in.CorrelationID = cmp.Or(in.CorrelationID, post.DeriveID("cs-", 16, key))
 	made, err := tasker.Submit(ctx, tasker.Request{
 		Namespace: in.Target.Namespace, Name: in.Target.Workflow, Version: in.Target.Version,
 		Context: in.request(), IdempotencyKey: key,
 	})
+	// snip:end ask
 	if err != nil {
 		return Delegation{}, err
 	}

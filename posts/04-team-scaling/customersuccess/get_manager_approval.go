@@ -62,17 +62,19 @@ func (d *Desk) GetManagerApproval(ctx context.Context, in approvalInput) (Manage
 		return ManagerApproval{}, err
 	case !answer.Approved:
 		return ManagerApproval{}, tasker.Permanent("APPROVAL_DENIED", "%s has denied it: %s",
-			cmp.Or(answer.By, "somebody"), cmp.Or(answer.Reason, "no reason is given")).
+			answer.By, cmp.Or(answer.Reason, "no reason is given")).
 			With("manager_id", answer.By)
 	}
 	return in.approval(ctx, &answer), nil
 }
 
-// ask asks until the answer is one that counts. Nobody approves what they have
-// asked for themselves, and nobody approves without a name: such a yes stands
-// in the history, and the question is put once more.
+// maxQuestions bounds the wait: each question has a time of its own.
+const maxQuestions = 5
+
+// ask asks until the answer is one that counts. One that does not stands in the
+// history, and the question is put once more, but not for ever.
 func (in approvalInput) ask(ctx context.Context) (tasker.Approval, error) {
-	for round := 1; ; round++ {
+	for round := 1; round <= maxQuestions; round++ {
 		answer, err := tasker.Ask[tasker.Approval](ctx, tasker.Question{
 			Name: fmt.Sprintf("approval %d", round),
 			Prompt: ApprovalRequest{
@@ -81,12 +83,19 @@ func (in approvalInput) ask(ctx context.Context) (tasker.Approval, error) {
 			},
 			Expires: time.Duration(in.ExpiresMS) * time.Millisecond,
 		})
-		signed := answer.By != "" && answer.By != in.RequestedBy
-		if err != nil || !answer.Approved || signed {
+		if err != nil || in.counts(answer) {
 			return answer, err
 		}
 		tasker.Annotate(ctx, "refused_approvals", round)
 	}
+	return tasker.Approval{}, tasker.Permanent("NO_VALID_APPROVAL",
+		"none of %d answers was signed by somebody who may give it", maxQuestions)
+}
+
+// counts says whether an answer is signed by somebody who may give it. Who has
+// asked for the refund may say no to it, and not yes.
+func (in approvalInput) counts(answer tasker.Approval) bool {
+	return answer.By != "" && (!answer.Approved || answer.By != in.RequestedBy)
 }
 
 // approval is the result: by answer, or by the policy where that is nil.

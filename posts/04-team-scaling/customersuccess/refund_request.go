@@ -1,20 +1,22 @@
 package customersuccess
 
 import (
-	"strings"
+	"slices"
 
 	"github.com/tasker-systems/tasker-go/tasker/money"
 )
 
 // RefundRequest is what this team asks of payments. Payments' input schema is
 // the other half of the contract, and contract_test.go holds the two together.
+// What payments requires is left out where it is empty: an empty text would be
+// there, as the schema sees it.
 type RefundRequest struct {
-	PaymentID     string      `json:"payment_id"`
+	PaymentID     string      `json:"payment_id,omitempty"`
 	Amount        money.Cents `json:"refund_amount"`
 	Currency      string      `json:"currency"`
 	Reason        string      `json:"refund_reason"` // one of payments' own
 	ReasonText    string      `json:"reason_text,omitempty"`
-	CustomerEmail string      `json:"customer_email"`
+	CustomerEmail string      `json:"customer_email,omitempty"`
 	InitiatedBy   string      `json:"initiated_by"`
 	ApprovalID    *string     `json:"approval_id"`
 	TicketID      string      `json:"ticket_id"`
@@ -30,25 +32,14 @@ func (in delegateInput) request() RefundRequest {
 	}
 }
 
-// reasons are the words by which a text is one of the reasons that payments
-// knows; the first one counts.
-var reasons = []struct{ word, reason string }{
-	{"chargeback", "chargeback"},
-	{"dispute", "chargeback"},
-	{"fraud", "fraud"},
-	{"stolen", "fraud"},
-	{"system error", "system_error"},
-	{"system_error", "system_error"},
-	{"charged twice", "system_error"},
-}
+// reasons are those that payments knows. An agent may pick one of them.
+var reasons = []string{"customer_request", "fraud", "system_error", "chargeback"}
 
-// reasonOf says in payments' words what a customer says in their own. What
-// they mean by any other text is that they want their money.
+// reasonOf gives a reason that was picked as it is. Anything else is a text, and
+// does not choose where payments' books put the refund, whatever its words are.
 func reasonOf(text string) string {
-	for _, r := range reasons {
-		if strings.Contains(strings.ToLower(text), r.word) {
-			return r.reason
-		}
+	if slices.Contains(reasons, text) {
+		return text
 	}
 	return "customer_request"
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/tasker-systems/tasker-go/tasker/post"
 )
 
-// Tickets is the simulated platform on which customers ask for things.
+// Tickets is the simulated platform on which customers ask for things. It takes
+// any id: a ticket that it has not seen is opened by that.
 type Tickets struct{ board *post.Kept[Board] }
 
 // Board is what the platform remembers, by ticket_id.

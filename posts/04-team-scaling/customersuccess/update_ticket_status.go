@@ -26,23 +26,26 @@ type TicketUpdate struct {
 type ticketInput struct {
 	TicketID   string      `context:"ticket_id"`
 	Amount     money.Cents `context:"refund_amount"`
+	ExpiresMS  int64       `initialization:"expires_ms"`
 	Delegation Delegation  `result:"execute_refund_workflow"`
 }
 
 // UpdateTicketStatus waits until payments is done, and only then tells the
 // customer that the ticket is resolved. A refund that has failed for good
-// fails this task too.
+// fails this task too, and so does one that has not ended after a day.
 func (d *Desk) UpdateTicketStatus(ctx context.Context, in ticketInput) (TicketUpdate, error) {
 	if !in.Delegation.Delegated {
 		return TicketUpdate{}, tasker.Permanent("MISSING_DELEGATION", "no refund was delegated")
 	}
-	refund, err := tasker.Await(ctx, in.Delegation.TaskID, 0)
+	// snip:begin wait
+	refund, err := tasker.Await(ctx, in.Delegation.TaskID, time.Duration(in.ExpiresMS)*time.Millisecond)
 	switch {
 	case err != nil:
 		return TicketUpdate{}, err
 	case refund.State != tasker.TaskComplete:
 		return TicketUpdate{}, refundFailed(refund)
 	}
+	// snip:end wait
 	note := fmt.Sprintf("$%s refund completed by task %s, correlation %s",
 		in.Amount, in.Delegation.TaskID, in.Delegation.CorrelationID)
 	resolution, err := d.Tickets.Resolve(ctx, in.TicketID, note)

@@ -20,9 +20,9 @@ type Admission struct {
 
 // AdmitCaller stands at the door of the namespace: it runs when a task is
 // submitted, and of the other teams lets in those that the template lists. Who
-// calls is what the engine says, not what the request says of itself. A
-// submit from outside of all handlers has no caller, and comes from somebody
-// who has the engine in hand.
+// calls is what the engine says, not what the request says of itself. There is
+// no caller where no handler submits the task, but a program, or a person on
+// the command line: who may run those is not decided here.
 func (d *Desk) AdmitCaller(ctx context.Context, in admitInput) (Admission, error) {
 	caller := tasker.Current(ctx).Caller
 	if caller != "" && caller != Namespace && !slices.Contains(in.Callers, caller) {
