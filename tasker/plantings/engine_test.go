@@ -72,7 +72,7 @@ var inTheEngine = []planting{
 		inEngine("TestNothingElseOfATaskIsStoredWhileItsTransactionIsUnderWay"),
 	}, {
 		"engine: a refused record is published",
-		[]change{{flushing, "case !f.answers[i].Stored:\n", "case !f.answers[i].Stored:\n\t\t\tw.observe(h, h.flight.append.Record, w.now)\n"}},
+		[]change{{flushing, "case !f.answers[i].Stored:\n", "case !f.answers[i].Stored:\n\t\t\tw.recorded(h, h.flight, w.now)\n"}},
 		inEngine("TestTheObserverSeesWhatIsStoredAndNothingElse"),
 	}, {
 		"engine: a start that no handler has seen is not taken back by a stop",
