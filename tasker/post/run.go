@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker"
@@ -158,7 +159,7 @@ func (r *run) submit(ctx context.Context, store tasker.Store) (ids []tasker.ID, 
 	for i := range requests {
 		requests[i] = tasker.Request{
 			Namespace: o.task.Namespace, Name: o.task.Name, Version: o.task.Version,
-			Context: o.input, Tag: r.life.tag,
+			Context: o.input, Tag: r.life.tag, CorrelationID: correlationOf(o.input),
 		}
 		if o.key != "" {
 			requests[i].IdempotencyKey = r.life.tag + "/" + o.key // the world is this run's, and so is the key
@@ -174,6 +175,18 @@ func (r *run) submit(ctx context.Context, store tasker.Store) (ids []tasker.ID, 
 		}
 	}
 	return ids, err
+}
+
+// correlationOf finds the correlation id that the input brings along; "" where
+// it has none of a form that a task can have.
+func correlationOf(input json.RawMessage) string {
+	var about struct {
+		CorrelationID string `json:"correlation_id"`
+	}
+	if json.Unmarshal(input, &about) != nil || len(about.CorrelationID) > tasker.MaxKey || strings.ContainsRune(about.CorrelationID, 0) {
+		return ""
+	}
+	return about.CorrelationID
 }
 
 // lookBack finds the tasks of a run that this process goes on with, and tells

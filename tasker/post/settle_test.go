@@ -108,6 +108,19 @@ func TestASubTaskIsWaitedForAndReportedAfterItsParent(t *testing.T) {
 	}
 }
 
+func TestACorrelationIDInTheInputIsThatOfTheTaskAndItsSubTasks(t *testing.T) {
+	t.Parallel()
+	o := client.Report(t, `{"correlation_id": "cs-17"}`, "-approver", "anna")
+	if len(o.Tasks) != 2 || o.Tasks[0].CorrelationID != "cs-17" || o.Tasks[1].CorrelationID != "cs-17" {
+		t.Errorf("exit %d\n%s%s", o.Exit, o.Stdout, o.Stderr)
+	}
+	for _, other := range []string{`{}`, `{"correlation_id": 5}`, `{"correlation_id": "\u0000"}`, `{"correlation_id": "` + strings.Repeat("x", 300) + `"}`} {
+		if o := client.Report(t, other, "-approver", "anna"); len(o.Tasks) == 2 && o.Tasks[0].CorrelationID != o.Tasks[0].ID {
+			t.Errorf("%.40s: the correlation id is %q, want the task's own", other, o.Tasks[0].CorrelationID)
+		}
+	}
+}
+
 func TestTheTimelineSetsSubTasksInAndSaysWhatThePostSays(t *testing.T) {
 	t.Parallel()
 	o := client.Run(t, "", "-approver", "anna")
