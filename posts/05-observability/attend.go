@@ -35,6 +35,9 @@ func attend(ctx context.Context, w *post.World, e *tasker.Engine) (leave func([]
 	if err := t.serve(ctx, w, e); err != nil {
 		return nil, err
 	}
+	if err := t.watchIdle("ecommerce", e); err != nil {
+		return nil, err
+	}
 	if _, chosen := incidentOf(w); !chosen {
 		if run.other, err = t.shopsElsewhere(ctx, run.environment); err != nil {
 			return nil, err

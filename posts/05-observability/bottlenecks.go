@@ -26,12 +26,17 @@ const otherwise = 5 * time.Second
 
 func newBottleneckWatch(t *template.Template, sink AlertSink) *BottleneckWatch {
 	w := &BottleneckWatch{thresholds: map[string]time.Duration{}, sink: sink}
-	for _, s := range t.Steps {
-		if stated := number(s.Handler.Initialization["bottleneck_seconds"]); stated > 0 {
-			w.thresholds[s.Name] = time.Duration(stated * float64(time.Second))
-		}
+	for i := range t.Steps {
+		w.thresholds[t.Steps[i].Name] = thresholdOf(&t.Steps[i])
 	}
 	return w
+}
+
+func thresholdOf(s *template.Step) time.Duration {
+	if stated := number(s.Handler.Initialization["bottleneck_seconds"]); stated > 0 {
+		return time.Duration(stated * float64(time.Second))
+	}
+	return otherwise
 }
 
 // OnEnd implements [sdktrace.SpanProcessor].
@@ -41,11 +46,8 @@ func (w *BottleneckWatch) OnEnd(s sdktrace.ReadOnlySpan) {
 	}
 	step := text(s, "tasker.step.name")
 	limit, known := w.thresholds[step]
-	if !known {
-		limit = otherwise
-	}
 	took := s.EndTime().Sub(s.StartTime())
-	if took <= limit {
+	if !known || took <= limit {
 		return
 	}
 	w.sink.Raise(trace.ContextWithSpanContext(context.Background(), s.SpanContext()), Alert{

@@ -23,14 +23,14 @@ type BusinessMetrics struct {
 }
 
 func newBusinessMetrics(provider metric.MeterProvider, log *slog.Logger) (*BusinessMetrics, error) {
-	meter := provider.Meter("posts/05-observability")
+	meter := provider.Meter(scope)
 	var errs []error
 	count := func(name, unit, about string) metric.Int64Counter {
 		c, err := meter.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(about))
 		errs = append(errs, err)
 		return c
 	}
-	return &BusinessMetrics{
+	m := &BusinessMetrics{
 		log:         log,
 		conversions: count("checkout.conversions", "{checkout}", "Visitors who became customers"),
 		failures:    count("checkout.failures", "{checkout}", "Checkouts that ended without an order, by the step and its code"),
@@ -38,7 +38,29 @@ func newBusinessMetrics(provider metric.MeterProvider, log *slog.Logger) (*Busin
 		lost:        count("checkout.revenue.lost", "{cent}", "Value of the checkouts that failed, in cents"),
 		payments:    count("checkout.payments", "{charge}", "Charges that were tried, by outcome"),
 		sla:         count("checkout.sla", "{checkout}", "Completed checkouts, by whether they met the limit"),
-	}, errors.Join(errs...)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	m.beginAtZero()
+	return m, nil
+}
+
+// scope names this post's own spans and metrics.
+const scope = "posts/05-observability"
+
+// beginAtZero shows counters before they are counted. Prometheus measures what
+// a series gains; one that appears with its first failure has gained nothing.
+func (m *BusinessMetrics) beginAtZero() {
+	ctx := context.Background()
+	m.conversions.Add(ctx, 0, metric.WithAttributes(attribute.String("namespace", "ecommerce")))
+	for _, tier := range []string{"standard", "premium"} {
+		m.revenue.Add(ctx, 0, metric.WithAttributes(attribute.String("customer_tier", tier)))
+		m.lost.Add(ctx, 0, metric.WithAttributes(attribute.String("customer_tier", tier)))
+	}
+	for _, met := range []bool{true, false} {
+		m.sla.Add(ctx, 0, metric.WithAttributes(attribute.Bool("met", met)))
+	}
 }
 
 // told is what this post's events say; each says some of it.

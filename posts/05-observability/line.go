@@ -24,7 +24,7 @@ func newLine(w *post.World, service string, s script) *line {
 }
 
 func (l *line) call(ctx context.Context, operation string, work func(context.Context) error) error {
-	tracer := trace.SpanFromContext(ctx).TracerProvider().Tracer("posts/05-observability")
+	tracer := trace.SpanFromContext(ctx).TracerProvider().Tracer(scope)
 	ctx, span := tracer.Start(ctx, l.service+"."+operation, trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithAttributes(attribute.String("peer.service", l.service)))
 	defer span.End()

@@ -71,6 +71,9 @@ func newTelemetry(checkout *template.Template, otlp string) (*Telemetry, error) 
 	if t.Business, err = newBusinessMetrics(t.metrics, t.Log); err != nil {
 		return nil, err
 	}
+	if err := showThresholds(t.metrics, checkout); err != nil {
+		return nil, err
+	}
 
 	spans := []sdktrace.TracerProviderOption{
 		sdktrace.WithResource(about),
