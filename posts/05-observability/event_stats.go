@@ -17,6 +17,16 @@ func newEventStats() *EventStats {
 	return &EventStats{counted: map[string]map[tasker.EventOutcome]int{}}
 }
 
+// of counts what becomes of the events of a run. A journal reads those of
+// others too, and passes them over.
+func (s *EventStats) of(tag string) func(tasker.EventNotice) {
+	return func(n tasker.EventNotice) {
+		if n.Event.Tag == tag {
+			s.count(n)
+		}
+	}
+}
+
 func (s *EventStats) count(n tasker.EventNotice) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

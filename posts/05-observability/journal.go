@@ -69,7 +69,7 @@ func (p *Page) book(e *tasker.DomainEvent, checkout told) {
 // catchUp waits until the journal knows how each of these checkouts ended, but
 // not for long.
 func (j *Journal) catchUp(tasks []*tasker.Task) {
-	ends := map[tasker.TaskState]string{tasker.TaskComplete: "order.created", tasker.TaskError: "checkout.failed"}
+	ends := map[tasker.TaskState]string{tasker.TaskComplete: "checkout.completed", tasker.TaskError: "checkout.failed"}
 	for over := time.Now().Add(patience); time.Now().Before(over); time.Sleep(2 * time.Millisecond) {
 		if !slices.ContainsFunc(tasks, func(t *tasker.Task) bool {
 			end, ended := ends[t.State]

@@ -108,7 +108,7 @@ func collector(url string) (sdktrace.SpanExporter, error) {
 // a fault does to an attempt is seen from outside.
 func (t *Telemetry) wire(config *tasker.Config) error {
 	config.Middleware = append([]tasker.Middleware{sayWhatItIsWorth}, config.Middleware...)
-	config.ObserveEvents = t.Events.count
+	config.ObserveEvents = t.Events.of(config.Tag)
 	return telemetry.Wire(config, telemetry.Options{Traces: t.traces, Metrics: t.metrics, Log: t.Log})
 }
 
