@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -102,7 +103,7 @@ type cell struct {
 }
 
 func (t *tally) add(labels ...attribute.KeyValue) *cell {
-	c := &cell{labels: metric.WithAttributeSet(attribute.NewSet(labels...))}
+	c := &cell{labels: metric.WithAttributeSet(newSet(labels))}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.cells = append(t.cells, c)
@@ -163,8 +164,12 @@ func (i *instruments) namespace(name string) *namespaceMetrics {
 }
 
 func recordOptions(labels ...attribute.KeyValue) []metric.RecordOption {
-	return []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(labels...))}
+	return []metric.RecordOption{metric.WithAttributeSet(newSet(labels))}
 }
+
+// newSet leaves labels as they are, which others read: attribute.NewSet sorts
+// what it is given.
+func newSet(labels []attribute.KeyValue) attribute.Set { return attribute.NewSet(slices.Clone(labels)...) }
 
 func (i *instruments) countActive(namespace *namespaceMetrics, n int64) {
 	namespace.active.get(func() *cell { return i.active.add(attribute.String("namespace", namespace.name)) }).n.Add(n)
