@@ -67,7 +67,7 @@ func (onEnd) ForceFlush(context.Context) error                { return nil }
 func text(s sdktrace.ReadOnlySpan, name attribute.Key) string {
 	for _, a := range s.Attributes() {
 		if a.Key == name {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""

@@ -17,7 +17,6 @@ import (
 	"github.com/tasker-systems/tasker-go/tasker/money"
 	"github.com/tasker-systems/tasker-go/tasker/post"
 	"github.com/tasker-systems/tasker-go/tasker/post/posttest"
-	"github.com/tasker-systems/tasker-go/tasker/taskertest"
 	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
@@ -69,17 +68,6 @@ func with(t testing.TB, fields string) string {
 // customer is the example for a customer of a test's own, so that runs on one
 // database tell each other's tasks apart.
 func customer(t testing.TB, id string) string { return with(t, fmt.Sprintf(`{"customer_id": %q}`, id)) }
-
-// onBothStores runs a test with the arguments that choose a store.
-func onBothStores(t *testing.T, test func(t *testing.T, where ...string)) {
-	t.Helper()
-	for store, where := range map[string][]string{"memory": nil, "postgres": {"-db", taskertest.Database(t)}} {
-		t.Run(store, func(t *testing.T) {
-			t.Parallel()
-			test(t, where...)
-		})
-	}
-}
 
 // onceOnly checks that a checkout left behind what one does.
 func onceOnly(t *testing.T, o outcome) {
