@@ -169,7 +169,9 @@ func recordOptions(labels ...attribute.KeyValue) []metric.RecordOption {
 
 // newSet leaves labels as they are, which others read: attribute.NewSet sorts
 // what it is given.
-func newSet(labels []attribute.KeyValue) attribute.Set { return attribute.NewSet(slices.Clone(labels)...) }
+func newSet(labels []attribute.KeyValue) attribute.Set {
+	return attribute.NewSet(slices.Clone(labels)...)
+}
 
 func (i *instruments) countActive(namespace *namespaceMetrics, n int64) {
 	namespace.active.get(func() *cell { return i.active.add(attribute.String("namespace", namespace.name)) }).n.Add(n)

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -554,19 +553,4 @@ func TestEnginesOfOneProcessCountTogether(t *testing.T) {
 			"tasker.step.queue.wait{namespace=shop}":                            8,
 		})
 	})
-}
-
-// It is for the race detector: labels of a kind of task are shared by all that
-// is counted of it, and each counter's first use is at its own time.
-func TestTheFirstTasksOfAProcessMayBeCountedAllAtOnce(t *testing.T) {
-	t.Parallel()
-	for range 20 {
-		w := watch(t, nil).start()
-		var all sync.WaitGroup
-		for range 8 {
-			all.Go(func() { w.await(w.submit(t.Context())) })
-		}
-		all.Wait()
-		w.holds(map[string]int64{"tasker.tasks.finished{namespace=shop,outcome=complete,task=order}": 8})
-	}
 }
