@@ -22,6 +22,11 @@ type Attempt struct {
 	Tag                      string
 	Trace                    string // W3C traceparent that the task was submitted with; "" for none
 
+	// Caller is for task handlers: the namespace whose handler submits the task
+	// that they look at. It is "" where no handler does, but somebody who has
+	// the engine. The engine says it, so no handler can claim another.
+	Caller string
+
 	engine         *Engine                    // nil in a test
 	answers        map[string]json.RawMessage // to the step's questions
 	initialization map[string]any

@@ -22,12 +22,18 @@ const (
 // claim asks the store for tasks once half of what the worker may hold is
 // free, and there may be some.
 func (w *worker) claim() {
+	w.lookAtFull()
 	room := w.room()
 	if room == 0 || !w.moreWork && w.now.Before(w.claimAt) {
 		return
 	}
 	w.claiming, w.moreWork, w.claimAt = true, false, w.now.Add(w.config.Poll)
-	q := CandidateQuery{Templates: w.engine.templateKeys(), Tag: w.config.Tag, Limit: room}
+	q := CandidateQuery{Templates: w.wanted(w.engine.templateKeys()), Tag: w.config.Tag, Limit: room}
+	if len(q.Templates) == 0 {
+		w.claiming = false
+		return
+	}
+	q.Limit = w.places(q.Templates, room)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease)
 		defer cancel()
@@ -39,7 +45,7 @@ func (w *worker) claim() {
 // room is how many tasks may be asked for now; 0 while there is a reason not
 // to ask.
 func (w *worker) room() int {
-	free := min(holdPerSlot*(w.config.Concurrency+w.ahead)-w.used-w.queued, maxHeld-len(w.held))
+	free := min(holdPerSlot*(w.config.Concurrency+w.ahead)-w.competing(), maxHeld-len(w.held))
 	if w.stopping || w.claiming || !w.joined || free < w.config.Concurrency || w.bytes > maxHeldBytes {
 		return 0
 	}
@@ -55,7 +61,9 @@ func (w *worker) found(c *Candidates, err error, limit int) {
 		return
 	}
 	w.skew = c.Now.Sub(w.now)
-	if len(c.Logs) == limit {
+	// Those whose claim is under way are offered again, and tell nothing.
+	fresh := func(log Log) bool { return w.held[log.Row.ID] == nil }
+	if len(c.Logs) == limit && slices.ContainsFunc(c.Logs, fresh) {
 		w.moreWork = true
 	}
 	if wake := c.NextWake.Add(-w.skew); !c.NextWake.IsZero() && wake.Before(w.claimAt) {
@@ -64,6 +72,10 @@ func (w *worker) found(c *Candidates, err error, limit int) {
 	for i := range c.Logs {
 		if w.stopping || !w.joined {
 			return
+		}
+		if namespace := c.Logs[i].Row.Namespace; !w.mayHold(namespace) {
+			w.full[namespace] = true // the rest of them stays in the store
+			continue
 		}
 		if err := w.take(&c.Logs[i], false); err != nil {
 			w.engine.log.Error("tasker: a task cannot be claimed", "error", err)
@@ -75,8 +87,11 @@ func (w *worker) found(c *Candidates, err error, limit int) {
 // has nothing else to do: otherwise they wait for their turn in the store.
 func (w *worker) handed(logs []Log) {
 	for i := range logs {
-		if w.stopping || !w.joined || w.used+w.queued >= w.config.Concurrency {
+		if w.stopping || !w.joined || w.competing() >= w.config.Concurrency {
 			return
+		}
+		if !w.mayHold(logs[i].Row.Namespace) {
+			continue
 		}
 		if err := w.take(&logs[i], false); err != nil {
 			w.engine.log.Error("tasker: a task cannot be claimed", "error", err)
@@ -104,6 +119,7 @@ func (w *worker) take(log *Log, owned bool) error {
 	h := newHeld(p, t, log)
 	h.owned, h.since = owned, w.now
 	w.held[h.row.ID] = h
+	w.hold(h, 1)
 	if !owned {
 		w.record(h, Event{Kind: Claimed, Worker: w.id})
 	}

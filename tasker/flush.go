@@ -137,6 +137,7 @@ func (w *worker) settleFlush(f flushed) {
 		case f.err != nil:
 			w.forget(h, ErrLeaseLost)
 		case !f.answers[i].Stored && !h.owned && !f.unclear:
+			w.refused(&f.appends[i], h.row.Namespace)
 			w.forget(h, ErrLeaseLost)
 		case !f.answers[i].Stored:
 			w.load(h)
@@ -160,6 +161,7 @@ func (w *worker) stored(h *held, at time.Time, released bool) {
 	}
 	if !h.owned {
 		h.owned, h.since = true, w.now
+		w.claimed(h)
 	}
 	switch {
 	case f.append.Change == FinishRow:
@@ -229,10 +231,11 @@ func (w *worker) withdraw(r *run) {
 func (w *worker) forget(h *held, cause error) {
 	w.ready.remove(h)
 	w.waiting.drop(h)
-	w.queued -= len(h.todo)
+	w.enqueue(h, -len(h.todo))
 	w.bytes -= h.bytes
 	h.todo, h.bytes = nil, 0
 	delete(w.held, h.row.ID)
+	w.hold(h, -1)
 	for step, r := range h.runs {
 		if w.running[r] || r.inLine {
 			w.end(r, cause)

@@ -88,7 +88,7 @@ func (w *worker) advance(h *held) {
 		}
 		n = h.task.next(w.storeNow())
 	}
-	w.queued += len(n.start) - len(h.todo)
+	w.enqueue(h, len(n.start)-len(h.todo))
 	w.bytes += h.task.bytes - h.bytes
 	h.todo, h.bytes = n.start, h.task.bytes
 	if len(h.todo) > 0 && !w.stopping {
@@ -138,7 +138,7 @@ func (w *worker) fill() {
 		}
 		i := h.todo[0]
 		h.todo = h.todo[1:]
-		w.queued--
+		w.enqueue(h, -1)
 		if len(h.todo) == 0 {
 			w.ready.remove(h)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/memory"
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 // most counts how many of something there are at once.
@@ -65,6 +66,59 @@ func TestTwoWorkersTogetherHaveNoMoreTasksThanTheNamespaceMay(t *testing.T) {
 	})
 }
 
+func TestARushOfANamespaceThatIsHeldBackLeavesRoomForTheOthersAndKeepsItsOwnPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const share, tasks = 4, 200
+		var rushing most
+		shares := func(c *tasker.Config) {
+			c.Concurrency, c.NamespaceConcurrency = 8, map[string]int{"rush": share}
+			rush, err := template.Parse("rush.yaml", []byte("name: t\nnamespace_name: rush\nversion: 1.0.0\nsteps: [{name: a, handler: {callable: rush}}]"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Templates = append(c.Templates, rush)
+		}
+		calm := doing(func(context.Context) error { time.Sleep(time.Second); return nil })
+		s := start(t, `steps: [{name: a, handler: {callable: calm}}]`,
+			tasker.Handlers{"calm": calm, "rush": rushing.during(10 * time.Second)}, func(c *tasker.Config) { c.Store = memory.New() }, shares)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		began := time.Now()
+		var rush []tasker.ID
+		for range tasks {
+			made, err := s.Submit(ctx, tasker.Request{Namespace: "rush", Name: "t", Context: map[string]any{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rush = append(rush, made.ID)
+		}
+		time.Sleep(time.Second)
+		for range 5 {
+			submitted := time.Now()
+			id := s.submit()
+			if task, err := s.Wait(ctx, id); err != nil || task.State != tasker.TaskComplete {
+				t.Fatalf("a task of the other namespace has come to %v, %v", task, err)
+			}
+			if took := time.Since(submitted); took > 2*time.Second {
+				t.Errorf("a task of a second took %v beside the rush", took)
+			}
+		}
+		for _, id := range rush {
+			if task, err := s.Wait(ctx, id); err != nil || task.State != tasker.TaskComplete {
+				t.Fatalf("a task of the rush has come to %v, %v", task, err)
+			}
+		}
+		if peak := rushing.peak.Load(); peak != share {
+			t.Errorf("at most %d tasks of the rush ran at once, want %d", peak, share)
+		}
+		least := tasks / share * 10 * time.Second
+		if took := time.Since(began); took > least+least/20 {
+			t.Errorf("the rush took %v; with its slots always full it takes %v", took, least)
+		}
+	})
+}
+
 func TestATaskThatIsParkedTakesNoPlaceOfItsNamespace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -111,6 +165,72 @@ func TestAWorkerDeletesWhatEndedLongAgo(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		if again, err := s.Submit(t.Context(), key); err != nil || again.Existing {
 			t.Errorf("past its term the key stands for %v, %v", again, err)
+		}
+	})
+}
+
+// counting counts the calls that reach a store.
+type counting struct {
+	tasker.Store
+	asked, offered, claims, refused atomic.Int64
+}
+
+func (c *counting) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker.Candidates, error) {
+	found, err := c.Store.Candidates(ctx, q)
+	c.asked.Add(1)
+	c.offered.Add(int64(len(found.Logs)))
+	return found, err
+}
+
+func (c *counting) Append(ctx context.Context, appends []tasker.Append) ([]tasker.Appended, error) {
+	answers, err := c.Store.Append(ctx, appends)
+	for i := range answers {
+		if appends[i].Change == tasker.OwnRow {
+			if c.claims.Add(1); !answers[i].Stored {
+				c.refused.Add(1)
+			}
+		}
+	}
+	return answers, err
+}
+
+func TestAFloodUnderALimitOfTheClusterIsNotAskedForAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const bound, tasks = 2, 400
+		var running most
+		store := &counting{Store: memory.New()}
+		with := func(c *tasker.Config) {
+			c.Store, c.ClusterConcurrency = store, map[string]int{"test": bound}
+		}
+		const source = `steps: [{name: a, handler: {callable: a}}]`
+		handlers := tasker.Handlers{"a": running.during(time.Second)}
+		first, _ := start(t, source, handlers, with), start(t, source, handlers, with)
+		began := time.Now()
+		var ids []tasker.ID
+		for range tasks {
+			ids = append(ids, first.submit())
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		for _, id := range ids {
+			if _, err := first.Wait(ctx, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		took := time.Since(began)
+		t.Logf("%d tasks took %v; the store was asked %d times and offered %d, and of %d claims it refused %d", tasks, took, store.asked.Load(), store.offered.Load(), store.claims.Load(), store.refused.Load())
+		if peak := running.peak.Load(); peak != bound {
+			t.Errorf("at most %d tasks ran at once, want %d", peak, bound)
+		}
+		if least := tasks / bound * time.Second; took > least*3/2 {
+			t.Errorf("%d tasks took %v; %v would do", tasks, took, least)
+		}
+		if claims := store.claims.Load(); claims > 5*tasks {
+			t.Errorf("the store had %d claims for %d tasks", claims, tasks)
+		}
+		if asked := store.asked.Load(); asked > 5*tasks {
+			t.Errorf("the store was asked %d times for %d tasks", asked, tasks)
 		}
 	})
 }

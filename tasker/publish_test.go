@@ -309,6 +309,9 @@ func TestASubscriberThatBlocksFailsOrPanicsHarmsNobody(t *testing.T) {
 			t.Errorf("what became of the events (-want +got):\n%s", diff)
 		}
 		mu.Unlock()
+		if got := s.Stats().Dropped; got != tasks-buffer-1 {
+			t.Errorf("the engine counts %d dropped events", got)
+		}
 		close(release)
 		synctest.Wait()
 		if got := outcomes["blocks delivered"]; got != buffer+1 {

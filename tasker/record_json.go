@@ -25,15 +25,38 @@ func AppendEvents(b []byte, events []Event) []byte {
 
 // ParseEvents reads what AppendEvents wrote.
 func ParseEvents(raw []byte) ([]Event, error) {
-	// Every log begins like this, and most logs that are read have no more.
-	if inner, ok := bytes.CutPrefix(raw, []byte(`[{"kind":"submitted","context":`)); ok {
-		if context, ok := bytes.CutSuffix(inner, []byte(`}]`)); ok && json.Valid(context) {
-			return []Event{{Kind: Submitted, Context: bytes.Clone(context)}}, nil
-		}
+	if e, ok := parseSubmitted(raw); ok {
+		return []Event{e}, nil
 	}
 	var events []Event
 	err := json.Unmarshal(raw, &events)
 	return events, err
+}
+
+// parseSubmitted reads what every log begins with, and most logs that are read
+// have no more.
+func parseSubmitted(raw []byte) (e Event, ok bool) {
+	rest, ok := bytes.CutPrefix(raw, []byte(`[{"kind":"submitted",`))
+	if !ok {
+		return e, false
+	}
+	if trace, found := bytes.CutPrefix(rest, []byte(`"trace":"`)); found {
+		i := bytes.IndexAny(trace, `"\`)
+		if i < 0 || !bytes.HasPrefix(trace[i:], []byte(`",`)) {
+			return e, false
+		}
+		e.Trace, rest = string(trace[:i]), trace[i+2:]
+	}
+	context, ok := bytes.CutPrefix(rest, []byte(`"context":`))
+	if !ok {
+		return e, false
+	}
+	context, ok = bytes.CutSuffix(context, []byte(`}]`))
+	if !ok || !json.Valid(context) {
+		return e, false
+	}
+	e.Kind, e.Context = Submitted, bytes.Clone(context)
+	return e, true
 }
 
 // MarshalJSON writes the event as AppendEvents does.
@@ -45,6 +68,7 @@ func (e *Event) appendJSON(b []byte) []byte {
 	b = append(b, '"')
 	b = appendText(b, "step", e.Step)
 	b = appendNumber(b, "attempt", int64(e.Attempt))
+	b = appendText(b, "trace", e.Trace)
 	b = appendRaw(b, "context", e.Context)
 	b = appendRaw(b, "result", e.Result)
 	b = appendRaw(b, "metadata", e.Metadata)
@@ -66,7 +90,6 @@ func (e *Event) appendJSON(b []byte) []byte {
 		raw, _ := e.Wait.MarshalJSON() // its prompt was encoded before
 		b = appendRaw(b, "wait", raw)
 	}
-	b = appendText(b, "trace", e.Trace)
 	b = appendText(b, "actor", e.Actor)
 	b = appendText(b, "reason", e.Reason)
 	return append(b, '}')

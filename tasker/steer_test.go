@@ -125,6 +125,9 @@ func family(t *testing.T, child tasker.Handler) shop {
 	}
 	return start(t, oneQuestion, tasker.Handlers{
 		"ask": fine, "pay": fine, "child": child,
+		"door": tasker.OnSubmit(func(ctx context.Context, _ struct{}) (map[string]string, error) {
+			return map[string]string{"caller": tasker.Current(ctx).Caller}, nil
+		}),
 		"make": tasker.Step(func(ctx context.Context, _ struct{}) (tasker.ID, error) {
 			made, err := tasker.Submit(ctx, tasker.Request{Namespace: "money", Name: "refund", Context: map[string]any{"cents": 5}})
 			return made.ID, err
@@ -141,7 +144,7 @@ func family(t *testing.T, child tasker.Handler) shop {
 	}, func(c *tasker.Config) {
 		c.Templates = append(c.Templates,
 			parse("name: parent\nnamespace_name: test\nversion: 1.0.0\nsteps: [{name: make, handler: {callable: make}}, {name: wait, handler: {callable: wait}, dependencies: [make]}]"),
-			parse("name: refund\nnamespace_name: money\nversion: 1.0.0\non_failure: fail\nsteps: [{name: work, handler: {callable: child}}]"))
+			parse("name: refund\nnamespace_name: money\nversion: 1.0.0\non_failure: fail\ntask_handler: {callable: door}\nsteps: [{name: work, handler: {callable: child}}]"))
 	})
 }
 
@@ -161,6 +164,23 @@ func (s shop) childOf(parent tasker.ID) tasker.Row {
 		s.t.Fatalf("%d children, %v", len(rows), err)
 	}
 	return rows[0]
+}
+
+func TestATaskHandlerIsToldWhoseHandlerSubmits(t *testing.T) {
+	t.Parallel()
+	s := family(t, fine)
+	parent := s.submitParent()
+	s.await(parent)
+	if got := string(s.task(s.childOf(parent).ID).Context); got != `{"caller":"test","cents":5}` {
+		t.Errorf("the context of a sub-task is %s", got)
+	}
+	alone, err := s.Submit(t.Context(), tasker.Request{Namespace: "money", Name: "refund", Context: map[string]any{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(s.task(alone.ID).Context); got != `{"caller":""}` {
+		t.Errorf("the context of a task that no handler submits is %s", got)
+	}
 }
 
 func TestAParentGoesOnOnceItsChildHasEndedInWhateverWay(t *testing.T) {

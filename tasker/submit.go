@@ -277,6 +277,9 @@ func (e *Engine) enrich(ctx context.Context, p *plan, row *Row, input json.RawMe
 		initialization: p.template.TaskHandler.Initialization,
 		whole:          input, parts: func() map[string]json.RawMessage { return parts },
 	}
+	if by := Current(ctx); by != nil {
+		a.Caller = by.Namespace
+	}
 	added, failure := protect(func() (any, error) { return call(WithAttempt(ctx, a), p.submit, nil, nil) })
 	var verdict *Error
 	switch {

@@ -99,6 +99,8 @@ type subscribers struct {
 	mu  sync.Mutex
 	all []*subscriber
 	off bool // the engine was stopped
+
+	dropped atomic.Int64
 }
 
 var errStopped = errors.New("the engine was stopped")
@@ -134,6 +136,7 @@ func (ss *subscribers) hear(event *DomainEvent, mode Delivery) {
 		select {
 		case s.waiting <- heard{*event, mode}:
 		default:
+			ss.dropped.Add(1)
 			if s.dropped.Add(1) == 1 {
 				s.engine.log.Warn("tasker: a subscriber is too slow, and events are dropped from now on", "to", s.Name, "buffer", s.Buffer)
 			}

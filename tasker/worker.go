@@ -41,8 +41,15 @@ type worker struct {
 	crew    *crew
 	used    int            // slots taken, from the choice of a step to its outcome
 	usedBy  map[string]int // by namespace, and by template
-	stuck   map[*run]bool  // abandoned runs that still go on
-	line    []*run         // started, and waiting for a slot
+
+	queuedBy map[string]int  // by namespace, where those have limits
+	heldBy   map[string]int  // tasks by namespace, where all workers together have a limit
+	full     map[string]bool // namespaces whose tasks were left in the store
+
+	refusedUntil map[string]time.Time // by namespace: the store has refused a claim for its limit
+
+	stuck map[*run]bool // abandoned runs that still go on
+	line  []*run        // started, and waiting for a slot
 
 	turnover int // runs that ended since the last flush
 	ahead    int // and those before it: so many are started ahead of a slot
@@ -82,7 +89,8 @@ func (e *Engine) Start(ctx context.Context) error {
 		now:     time.Now(),
 		held:    map[ID]*held{},
 		waiting: taskHeap{before: earlierWake, slot: amongWaiting},
-		running: map[*run]bool{}, stuck: map[*run]bool{}, usedBy: map[string]int{},
+		running: map[*run]bool{}, stuck: map[*run]bool{}, usedBy: map[string]int{}, queuedBy: map[string]int{},
+		heldBy: map[string]int{}, full: map[string]bool{}, refusedUntil: map[string]time.Time{},
 		moreWork: true,
 		done:     make(chan struct{}),
 	}
@@ -165,16 +173,24 @@ func (w *worker) complaint() error {
 	return fmt.Errorf("stop: %d handlers ignore that their context has ended: %s", len(names), strings.Join(names, ", "))
 }
 
-// Stats is what a worker is doing.
+// Stats is what an engine is doing.
 type Stats struct {
 	Held    int // tasks that it owns
 	Running int // handlers that run
 	Stuck   int // handlers that went on after their context ended, and lost their slot for it
 	Queued  int // steps that wait for a slot
+
+	Dropped int64 // domain events, since the engine was made, that subscribers had no room for
 }
 
-// Stats tells what this engine is doing now; zero when it is not started.
+// Stats tells what this engine is doing now: nothing when it is not started.
 func (e *Engine) Stats() Stats {
+	s := e.working()
+	s.Dropped = e.subscribers.dropped.Load()
+	return s
+}
+
+func (e *Engine) working() Stats {
 	e.mu.Lock()
 	w := e.worker
 	e.mu.Unlock()

@@ -12,7 +12,8 @@ import (
 
 // Archive is a simulated object store. The key of an object ends in its
 // checksum, so that the same content is the same object however often it is
-// put there, and nobody's object is ever written over.
+// put there, and nobody's object is ever written over. (Equal rows in another
+// order are other content.)
 type Archive struct{ objects *post.Kept[Objects] }
 
 // Objects is what the archive remembers, by key.

@@ -26,8 +26,8 @@ type extractInput struct {
 	MaxInline  int       `initialization:"max_inline_rows"`
 }
 
-// extract reads a source, holds what it says to the quality gate and puts it
-// into the archive.
+// extract reads a source, checks the rows, puts them into the archive and hands
+// them on.
 func extract[R Row](
 	ctx context.Context, a *Archive, name string, from Source[R], in extractInput, least int,
 ) (rows []R, out Extract[R], err error) {
@@ -51,9 +51,8 @@ func extract[R Row](
 	return rows, out, nil
 }
 
-// rowsOf gives the rows of an extract, wherever they are. An extract that has
-// none and names no object was not made by a source: somebody has resolved
-// the step by hand.
+// rowsOf gives the rows of an extract, wherever they are. Without any, and
+// without an object, a person has declared the step done: that leaves no result.
 func rowsOf[R Row](
 	ctx context.Context, a *Archive, step string, e *Extract[R],
 ) (rows []R, err error) {
@@ -80,6 +79,8 @@ var sourceVerdicts = map[string]struct {
 }{
 	"400":     {code: "INVALID_EXTRACTION_QUERY", permanent: true},
 	"401":     {code: "AUTH_FAILED", permanent: true},
+	"403":     {code: "FORBIDDEN", permanent: true},
+	"404":     {code: "NOT_FOUND", permanent: true},
 	"429":     {code: "RATE_LIMITED", retryAfter: 60 * time.Second},
 	"503":     {code: "UNAVAILABLE"},
 	"timeout": {code: "TIMEOUT"},
@@ -87,13 +88,17 @@ var sourceVerdicts = map[string]struct {
 }
 
 // sourceVerdict decides whether another attempt could help. A source that is
-// down comes back; one that does not let us in wants a person.
+// down comes back; one that does not let us in wants a person. What nobody has
+// thought of is worth the attempts that there are.
 func sourceVerdict(err error) error {
 	var answer *SourceError
 	if !errors.As(err, &answer) {
 		return err
 	}
-	v := sourceVerdicts[answer.Answer]
+	v, known := sourceVerdicts[answer.Answer]
+	if !known {
+		v.code = "UNKNOWN_ANSWER"
+	}
 	verdict := tasker.Retryable
 	if v.permanent {
 		verdict = tasker.Permanent

@@ -389,6 +389,14 @@ func TestAnObjectThatIsNotWhatWasPutThereIsNotTaken(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatNobodyHasThoughtOfIsRetryable(t *testing.T) {
+	t.Parallel()
+	var verdict *tasker.Error
+	if err := sourceVerdict(&SourceError{sourceCRM, "418"}); !errors.As(err, &verdict) || verdict.Kind != tasker.KindRetryable || verdict.Code != "CRM_UNKNOWN_ANSWER" {
+		t.Errorf("the verdict is %v, want a retryable CRM_UNKNOWN_ANSWER", err)
+	}
+}
+
 func TestEveryAnswerThatIsNoRowsHasAVerdict(t *testing.T) {
 	t.Parallel()
 	for _, answer := range slices.Sorted(maps.Keys(answers)) {

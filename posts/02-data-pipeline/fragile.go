@@ -31,14 +31,19 @@ func (p *Pipeline) fragileNightly(
 	if err != nil {
 		return err
 	}
-	metrics := metricsOf(
-		salesFigures(sales), inventoryFigures(inventory), customerFigures(customers, Segments{}))
-	signs := fragileHealth.signsOf(metrics)
-	insights := Insights{Insights: insightsOf(metrics, signs), Health: fragileHealth.score(signs)}
-	if err := p.Dashboard.Publish(ctx, rand.Text(), insights); err != nil {
+	page := fragilePage(sales, inventory, customers)
+	if err := p.Dashboard.Publish(ctx, rand.Text(), page); err != nil {
 		return err
 	}
 	return chat("the dashboard is up to date")
+}
+
+// fragilePage adds up and puts into words, as the pipeline does.
+func fragilePage(sales []Sale, inventory []StockItem, customers []Customer) Insights {
+	metrics := metricsOf(
+		salesFigures(sales), inventoryFigures(inventory), customerFigures(customers, Segments{}))
+	signs := fragileHealth.signsOf(metrics)
+	return Insights{Insights: insightsOf(metrics, signs), Health: fragileHealth.score(signs)}
 }
 
 // fragileHealth has the numbers where nobody finds them.

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/post"
@@ -18,7 +22,7 @@ var allNovember = DateRange{"2025-11-01", "2025-11-30"}
 func fragile(crm script) (*Pipeline, *post.World) {
 	world := post.NewWorld()
 	p := newPipeline(world)
-	p.Customers = &simulated[Customer]{sourceCRM, customers, crm, readsOf(world, sourceCRM)}
+	p.Customers = &simulated[Customer]{sourceCRM, readTimes[sourceCRM], customers, crm, readsOf(world, sourceCRM)}
 	return p, world
 }
 
@@ -66,9 +70,38 @@ func TestTheFragileJobPublishesNonsenseThatTheGateKeepsOut(t *testing.T) {
 	if err := p.fragileNightly(t.Context(), allNovember, quiet); err != nil {
 		t.Fatal(err)
 	}
-	if f := figuresOf(world, tasker.ID{}); f.outputs != 1 {
-		t.Errorf("there are %d pages", f.outputs)
+	shownIn := func(world *post.World) (page Insights) {
+		newDashboard(world).pages.Of(everybody, func(pages Pages) {
+			for _, p := range pages {
+				page = p.Insights
+			}
+		})
+		return page
 	}
+	average := func(world *post.World) string { return string(shownIn(world).Insights[2].Metric) }
+	published, nonsense := average(world), shownIn(world).Insights
+	p, world = fragile(nil)
+	if err := p.fragileNightly(t.Context(), allNovember, quiet); err != nil {
+		t.Fatal(err)
+	}
+	right := average(world)
+	if published != "5500.00" || right != "6100.00" {
+		t.Errorf("a customer is worth %s by half of the rows and %s by all, want 5500.00 and 6100.00", published, right)
+	}
+	t.Attr("published", published)
+	t.Attr("right", right)
 	o := reader.Report(t, november("gated"), "-env", "test", "-source", "crm=holes")
 	blockedAt(t, o, "extract_customer_data", "DATA_QUALITY_FAILED")
+	loose, err := os.ReadFile("loose-gate.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page Insights
+	o = reader.Report(t, string(loose), "-env", "test", "-source", "crm=holes")
+	if err := json.Unmarshal(o.Step("generate_insights").Result, &page); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(nonsense, page.Insights); diff != "" {
+		t.Errorf("with a loose gate the pipeline publishes something else (- job, + pipeline):\n%s", diff)
+	}
 }

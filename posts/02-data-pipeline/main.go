@@ -42,7 +42,7 @@ var thisPost = post.Post{
 		"-env test -source crm=503",
 		"-source inventory=holes",
 		"-n 2",
-		"-n 2 -key november",
+		"-n 2 -key night-2025-12-01",
 		"-monitor panic",
 		"-db postgres -crash-after transform_sales",
 		"-json",

@@ -104,7 +104,7 @@ func (m *Monitor) listen() {
 	}
 }
 
-// hear takes one event, and what panics on the way.
+// hear takes in one event, and survives a panic while it does.
 func (m *Monitor) hear(n news) {
 	defer func() {
 		if recover() != nil {

@@ -66,12 +66,30 @@ func tell(w *post.World, task tasker.ID) []string {
 			f.overlap.InARow, f.overlap.SideBySide, f.overlap.Saved()))
 	}
 	if f.panics+f.lost > 0 {
-		lines = append(lines, fmt.Sprintf("the monitor panicked at %s and missed %s, and no step noticed",
+		lines = append(lines, fmt.Sprintf("the monitor panicked at %s and missed %s",
 			post.Count(int(f.panics), "event"), post.Count(int(f.lost), "event")))
 	}
 	if f.outputs == 0 {
 		return append(lines, "nothing was published")
 	}
-	return append(lines, fmt.Sprintf("the dashboard has %s, by %s",
+	lines = append(lines, fmt.Sprintf("the dashboard has %s, by %s",
 		post.Count(f.outputs, "page"), post.Count(f.publications, "publication")))
+	newDashboard(w).pages.Of(everybody, func(pages Pages) {
+		for key, page := range pages {
+			if page.PublishedBy == task { // the last to publish it shows it
+				lines = append(lines, shown(key, page.Insights)...)
+			}
+		}
+	})
+	return lines
+}
+
+// shown is a page as one reads it.
+func shown(key string, page Insights) []string {
+	h := page.Health
+	lines := []string{fmt.Sprintf("page %s: %s, %d of %d", key, h.Rating, h.Score, h.MaxScore)}
+	for _, insight := range page.Insights {
+		lines = append(lines, fmt.Sprintf("  %-14s  %s", insight.Category, insight.Finding))
+	}
+	return lines
 }

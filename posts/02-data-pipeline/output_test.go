@@ -63,16 +63,49 @@ func TestTheLastRunOfAPipelineIsWhatTheDashboardShows(t *testing.T) {
 	})
 }
 
-// The scheduler of two machines fires twice. It sends the pipeline's id as the
-// request's key, and there is one run.
-func TestAPipelineIDAsTheKeyOfTheRequestMakesTwoSubmitsOneRun(t *testing.T) {
+// The scheduler of two machines fires twice. It sends the night as the request's
+// key, and there is one run.
+func TestTheNightAsTheKeyOfTheRequestMakesTwoSubmitsOneRun(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, where ...string) {
-		o := reader.Report(t, november("november"), append(where, "-env", "test", "-n", "2", "-key", "november")...)
+		o := reader.Report(t, november("november"), append(where, "-env", "test", "-n", "2", "-key", "night-2025-12-01")...)
 		published(t, o)
 		if len(o.Tasks) != 1 || o.Notes.Publications != 1 || o.Notes.Reads[sourceSales] != 1 {
 			t.Errorf("there are %d tasks, %d publications and %d reads of the sales, want one of each", len(o.Tasks), o.Notes.Publications, o.Notes.Reads[sourceSales])
 		}
+	})
+}
+
+// The request's key names the night, and the page's name the month. With the
+// month as the key, no night after the first would run.
+func TestEveryNightIsATaskOfItsOwnAndReplacesTheMonthsPage(t *testing.T) {
+	t.Parallel()
+	taskertest.OnEveryStore(t, func(t *testing.T, store tasker.Store) {
+		engine, world := engineWith(t, store, unchanged)
+		fire := func(key string) tasker.Submission {
+			s, err := engine.Engine.Submit(t.Context(), tasker.Request{
+				Namespace: "data_pipeline", Name: "analytics_pipeline", IdempotencyKey: key,
+				Context: map[string]any{"pipeline_id": "november", "date_range": allNovember},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			engine.Expect(s.ID).Complete()
+			return s
+		}
+		first := fire("night-2025-11-30")
+		if again := fire("night-2025-11-30"); again.ID != first.ID || !again.Existing {
+			t.Errorf("the same night, once it is over, gives %+v, want the first task", again)
+		}
+		next := fire("night-2025-12-01")
+		if next.ID == first.ID || next.Existing {
+			t.Errorf("the next night gives %+v, want a new task", next)
+		}
+		newDashboard(world).pages.Of(everybody, func(pages Pages) {
+			if page := pages[outputKey("november", allNovember)]; len(pages) != 1 || page.PublishedBy != next.ID || page.Publications != 2 {
+				t.Errorf("there are %d pages, and that of the month is %+v", len(pages), page)
+			}
+		})
 	})
 }
 

@@ -116,6 +116,43 @@ func TestSideBySideTakesAsLongAsTheSlowestSourceAndInARowAsLongAsAllTogether(t *
 	})
 }
 
+// inMinutes gives the sources the story's times, and the CRM its bad night.
+func inMinutes(p *Pipeline) {
+	const perMinute = time.Minute / time.Millisecond
+	p.Sales.(*simulated[Sale]).takes *= perMinute
+	p.Inventory.(*simulated[StockItem]).takes *= perMinute
+	crm := p.Customers.(*simulated[Customer])
+	crm.takes *= perMinute
+	crm.script = script{{"503", 2}}
+}
+
+// By the same clock, and in whole minutes: the CRM is down twice, and the
+// fragile job is started over as soon as it has failed.
+func TestABadNightCostsThePipelineOneSourceAndTheFragileJobAllOfThem(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		night := func(c *tasker.Config) { c.Environment = "night" }
+		engine, world := engineWith(t, taskertest.OnMemory(t), inMinutes, night)
+		engine.Patience = 24 * time.Hour
+		began := time.Now()
+		task := engine.Expect(engine.Submit(thisTask, request("2025-11-01", "2025-11-30"))).Complete()
+		task.Step("extract_customer_data").After(3).Step("extract_sales_data").After(1).Step("extract_inventory_data").After(1)
+		pipeline := time.Since(began)
+		p := newPipeline(world)
+		inMinutes(p)
+		began = time.Now()
+		for p.fragileNightly(t.Context(), allNovember, quiet) != nil {
+			continue // the person on call starts it over
+		}
+		job := time.Since(began)
+		if pipeline.Round(time.Second) != 220*time.Minute || job != 390*time.Minute {
+			t.Errorf("the pipeline took %v and the fragile job %v, want 220 and 390 minutes", pipeline, job)
+		}
+		t.Attr("pipeline_minutes", fmt.Sprint(pipeline.Round(time.Second).Minutes()))
+		t.Attr("fragile_minutes", fmt.Sprint(job.Minutes()))
+	})
+}
+
 func TestTheReportTellsHowMuchTheOverlapSaved(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, where ...string) {

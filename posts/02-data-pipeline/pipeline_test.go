@@ -267,6 +267,14 @@ func TestHelpNamesThePostsOwnFlagsAndEveryAnswer(t *testing.T) {
 	}
 }
 
+func TestOfManyRunsTheOneThatPublishedLastShowsThePage(t *testing.T) {
+	t.Parallel()
+	o := reader.Run(t, "", "-env", "test", "-n", "3")
+	if got := strings.Count(o.Stdout, "\n  page november/"); o.Exit != 0 || got != 1 {
+		t.Errorf("exit %d, the page is shown %d times, want once:\n%s", o.Exit, got, o.Stdout)
+	}
+}
+
 func TestTheTimelineShowsTheAttemptsAndTheSummaryWhatTheyWereFor(t *testing.T) {
 	t.Parallel()
 	o := reader.Run(t, "", "-env", "test", "-source", "crm=503x2")
@@ -277,6 +285,8 @@ func TestTheTimelineShowsTheAttemptsAndTheSummaryWhatTheyWereFor(t *testing.T) {
 		"sales took 1 read, inventory 1 read, the CRM 3 reads",
 		"in a row the steps would take ", " saved\n",
 		"the dashboard has 1 page, by 1 publication",
+		"\n  page november/2025-11-01..2025-11-30: Excellent, 100 of 100\n    Revenue         5 customers brought 3199.73 USD\n",
+		"\n    Customer Value  A customer is worth 6100.00 USD on average\n",
 		"\nNext: go run ./posts/02-data-pipeline ",
 	} {
 		if !strings.Contains(o.Stdout, want) {

@@ -49,6 +49,8 @@ var readTimes = map[string]time.Duration{
 var answers = map[string]string{
 	"400":       "400 Bad Request",
 	"401":       "401 Unauthorized",
+	"403":       "403 Forbidden",
+	"404":       "404 Not Found",
 	"429":       "429 Too Many Requests",
 	"503":       "503 Service Unavailable",
 	"timeout":   "nothing within its time limit",
@@ -68,13 +70,14 @@ const (
 // begin the script again.
 type simulated[R Row] struct {
 	name   string
+	takes  time.Duration // a read
 	rows   []R
 	script script
 	reads  *post.Kept[int]
 }
 
 func simulate[R Row](w *post.World, name string, rows []R) *simulated[R] {
-	return &simulated[R]{name, rows, scriptFor(name, w.Flag("source")), readsOf(w, name)}
+	return &simulated[R]{name, readTimes[name], rows, scriptFor(name, w.Flag("source")), readsOf(w, name)}
 }
 
 func readsOf(w *post.World, name string) *post.Kept[int] {
@@ -88,7 +91,7 @@ func (s *simulated[R]) Read(ctx context.Context, window DateRange) ([]R, error) 
 		return nil, err
 	}
 	select {
-	case <-time.After(readTimes[s.name]):
+	case <-time.After(s.takes):
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

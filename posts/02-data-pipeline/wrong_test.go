@@ -25,6 +25,8 @@ var whatCanGoWrong = []struct {
 	{name: "one trouble after another uses them up too", args: []string{"-source", "inventory=503x1", "-source", "inventory=timeoutx1", "-source", "inventory=429"}, step: "extract_inventory_data", kind: "retryable", code: "INVENTORY_RATE_LIMITED", attempts: 3, retryAfter: 60_000, reads: 3},
 	{name: "a CRM that does not let us in is asked once", args: []string{"-source", "crm=401"}, step: "extract_customer_data", kind: "permanent", code: "CRM_AUTH_FAILED", attempts: 1, reads: 1},
 	{name: "nor is a warehouse asked again that does not", args: []string{"-source", "inventory=401"}, step: "extract_inventory_data", kind: "permanent", code: "INVENTORY_AUTH_FAILED", attempts: 1, reads: 1},
+	{name: "a CRM that knows us and forbids it is asked once", args: []string{"-source", "crm=403"}, step: "extract_customer_data", kind: "permanent", code: "CRM_FORBIDDEN", attempts: 1, reads: 1},
+	{name: "so is one that has moved", args: []string{"-source", "crm=404"}, step: "extract_customer_data", kind: "permanent", code: "CRM_NOT_FOUND", attempts: 1, reads: 1},
 	{name: "a query that is wrong stays wrong", args: []string{"-source", "sales=400"}, step: "extract_sales_data", kind: "permanent", code: "SALES_INVALID_EXTRACTION_QUERY", attempts: 1, reads: 1},
 	{name: "a permanent answer ends the retries of a retryable one", args: []string{"-source", "crm=503x1", "-source", "crm=401"}, step: "extract_customer_data", kind: "permanent", code: "CRM_AUTH_FAILED", attempts: 2, reads: 2},
 	{name: "an inventory of nothing is not published", args: []string{"-source", "inventory=empty"}, step: "extract_inventory_data", kind: "permanent", code: "DATA_QUALITY_FAILED", attempts: 1, reads: 1},

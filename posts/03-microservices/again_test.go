@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/tasker-systems/tasker-go/tasker"
@@ -70,5 +72,32 @@ func TestAnAddressThatIsJustBeingRegisteredIsWaitedFor(t *testing.T) {
 	}
 	if account, err := r.CreateUserAccount(stepContext(t, 2, "create_user_account"), in); err != nil || account.Status != "created" {
 		t.Errorf("the address of a deactivated account is not free: %+v, %v", account, err)
+	}
+}
+
+// The user service of this post leaves the address of a deactivated account
+// to others. Here is one that keeps it.
+func TestAnAccountThatWasShutIsNotOpenedByRegisteringAgain(t *testing.T) {
+	t.Parallel()
+	user := UserInfo{Email: "ada@example.com", Name: "Ada", Plan: "pro"}
+	for status, code := range map[string]string{"deactivated": "USER_CONFLICT", "": "USER_CONFLICT", "pending": "REGISTRATION_IN_PROGRESS", "active": ""} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				answerRefusal(w, refuse(http.StatusConflict, "the address is taken"))
+				return
+			}
+			answerJSON(w, http.StatusOK, User{ID: "user_1", Email: user.Email, Name: user.Name, Plan: user.Plan, Status: status})
+		}))
+		defer server.Close()
+		r, _ := open(t)
+		account, err := r.CreateUserAccount(stepContext(t, 1, "create_user_account"), createInput{user, Endpoint{server.URL, 5000}})
+		switch {
+		case code != "":
+			if codeOf(err) != code {
+				t.Errorf("an account that is %q: %+v, %v, want %s", status, account, err, code)
+			}
+		case err != nil || account.Status != "already_exists":
+			t.Errorf("an account that is %q: %+v, %v", status, account, err)
+		}
 	}
 }

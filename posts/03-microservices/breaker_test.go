@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -101,6 +102,9 @@ func TestFiftyTasksAskADeadServiceAHandfulOfTimes(t *testing.T) {
 	t.Parallel()
 	o := reader.Report(t, string(example), "-env", "test", "-n", crowd, "-service", deadBilling, "-breaker", "5/1h")
 	billing := serviceOf(t, o, "billing")
+	t.Attr("least", strconv.Itoa(int(usualRule.failures)))
+	t.Attr("most", strconv.Itoa(mostOfThem))
+	t.Attr("needs", strconv.Itoa(crowdNeeds))
 	if o.Exit != 1 || billing.Breaker != "open" || billing.Calls < 5 || billing.Calls > mostOfThem || billing.Failures != billing.Calls {
 		t.Errorf("exit %d, billing: %+v, want at most %d calls", o.Exit, billing, mostOfThem)
 	}

@@ -78,22 +78,25 @@ func accountOf(user User, status string) Account {
 }
 
 // sameUser finds the user who has the address already, and lets them pass if
-// they are the one that is wanted. Which field differs is not told: it would
-// tell a stranger what an account looks like.
+// they are active, and the one that is wanted. A deactivated account was shut
+// by somebody, and a registration does not open it again. Which field differs
+// is not told: it would tell a stranger what an account looks like.
 func (r *Registration) sameUser(ctx context.Context, at Endpoint, wanted NewUser) (User, error) {
 	var user User
 	query := url.Values{"email": {wanted.Email}}
 	if err := r.Users.Get(ctx, at, "/users?"+query.Encode(), &user); err != nil {
 		return User{}, err
 	}
+	same := canonical(user.Email) == wanted.Email && user.Name == wanted.Name && user.Plan == wanted.Plan
 	switch {
-	case canonical(user.Email) != wanted.Email, user.Name != wanted.Name, user.Plan != wanted.Plan:
-		return User{}, tasker.Permanent("USER_CONFLICT", "the address belongs to another registration")
-	case user.Status == userPending:
+	case same && user.Status == userActive:
+		return user, nil
+	case same && user.Status == userPending:
 		// It may yet be taken back, and we would welcome nobody.
 		return User{}, tasker.Retryable("REGISTRATION_IN_PROGRESS", "somebody is registering it just now")
+	default:
+		return User{}, tasker.Permanent("USER_CONFLICT", "the address belongs to another registration")
 	}
-	return user, nil
 }
 
 // emailForm is stricter than the schema, which lets quotes and numbers for

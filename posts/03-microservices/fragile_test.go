@@ -1,16 +1,20 @@
 package main
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
-// fragile runs the fragile registration while services fail as told.
+// fragile runs the fragile registration while services fail as told. Its
+// pauses are short, so that the tests are.
 func fragile(t *testing.T, faults ...string) (left figures, err error) {
 	t.Helper()
 	r, world := open(t)
 	scriptAll(t, r, faults)
-	err = r.fragileRegistration(stepContext(t, 1, "fragile"), NewUser{"ada@example.com", "Ada", "pro"})
+	fragile := fragileRegistration{r, time.Millisecond}
+	err = fragile.register(stepContext(t, 1, "fragile"), NewUser{"ada@example.com", "Ada", "pro"})
 	return figuresOf(world, root), err
 }
 
@@ -38,6 +42,8 @@ func TestTheFragileRegistrationWorksWhenNothingFails(t *testing.T) {
 func TestTheFragileRegistrationLeavesAnAccountWithoutBilling(t *testing.T) {
 	t.Parallel()
 	left, err := fragile(t, "billing=down")
+	t.Attr("accounts", strconv.Itoa(left.users))
+	t.Attr("profiles", strconv.Itoa(left.profiles))
 	if err == nil || left.users != 1 || left.deactivated != 0 || left.profiles != 0 {
 		t.Errorf("%v, and there is %+v; the story has a user whom nobody bills and nobody takes back", err, left)
 	}
@@ -46,6 +52,8 @@ func TestTheFragileRegistrationLeavesAnAccountWithoutBilling(t *testing.T) {
 func TestTheFragileRegistrationBillsForAnAccountThatIsNeverActive(t *testing.T) {
 	t.Parallel()
 	left, err := fragile(t, "preferences=down")
+	t.Attr("profiles", strconv.Itoa(left.profiles))
+	t.Attr("active", strconv.Itoa(left.active))
 	if err == nil || left.active != 0 || left.profiles != 1 {
 		t.Errorf("%v, and there is %+v; the story has a bill for an account that cannot be used", err, left)
 	}
@@ -54,6 +62,8 @@ func TestTheFragileRegistrationBillsForAnAccountThatIsNeverActive(t *testing.T) 
 func TestTheFragileRegistrationTripsOverItsOwnUserAfterALostAnswer(t *testing.T) {
 	t.Parallel()
 	left, err := fragile(t, "user=lostx1")
+	t.Attr("accounts", strconv.Itoa(left.users))
+	t.Attr("active", strconv.Itoa(left.active))
 	if err == nil || !strings.Contains(err.Error(), "HTTP_409") || left.users != 1 || left.active != 0 {
 		t.Errorf("%v, and there is %+v; the story has a user who may not register because they just did", err, left)
 	}
@@ -62,6 +72,7 @@ func TestTheFragileRegistrationTripsOverItsOwnUserAfterALostAnswer(t *testing.T)
 func TestTheFragileRegistrationWelcomesTwiceAfterALostAnswer(t *testing.T) {
 	t.Parallel()
 	left, err := fragile(t, "notification=lostx1")
+	t.Attr("messages", strconv.Itoa(left.messages))
 	if err != nil || left.messages != 4 {
 		t.Errorf("%v, and there is %+v; the story has two welcomes", err, left)
 	}

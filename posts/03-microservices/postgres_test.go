@@ -9,6 +9,7 @@ import (
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/post"
+	"github.com/tasker-systems/tasker-go/tasker/post/posttest"
 	"github.com/tasker-systems/tasker-go/tasker/postgres"
 	"github.com/tasker-systems/tasker-go/tasker/taskertest"
 )
@@ -118,6 +119,23 @@ func TestABlockedCancellationIsRetriedByAnOperatorAndTheSameCommandCancelsTheBil
 	undone(t, again, []string{"create_user_account", "setup_billing_profile"}, 1, 0)
 	if again.Tasks[1].ID != o.Tasks[1].ID || again.Tasks[1].State != "complete" {
 		t.Errorf("the cancellation did not go on:\n%s", again.Stdout)
+	}
+}
+
+func TestABlockedRepairIsRetriedByAnOperatorAndSavesTheWish(t *testing.T) {
+	t.Parallel()
+	url, input := taskertest.Database(t), registration("ada@example.com", "Wants No Mail", "pro", `user:"preferences": {"email_notifications": false}`)
+	command := []string{"-db", url, "-env", "test"}
+	const saved = `select count(*) from tasker_posts.worlds
+ where name = 'preferences' and value::text ~ '"email_notifications": *false'`
+	o := reader.Report(t, input, append(command, "-service", "preferences=down")...)
+	if o.Exit != 1 || len(o.Tasks) != 2 || o.Tasks[0].State != "complete" || o.Tasks[1].State != "blocked_by_failures" || posttest.Ask[int](t, url, saved) != 0 {
+		t.Fatalf("exit %d, and there is no repair that is owed:\n%s", o.Exit, o.Stdout)
+	}
+	retry(t, url, o.Tasks[1].ID)
+	again := reader.Report(t, input, command...)
+	if again.Exit != 0 || again.Notes.Messages != 1 || again.Tasks[1].ID != o.Tasks[1].ID || posttest.Ask[int](t, url, saved) != 1 {
+		t.Errorf("the wish for no mail is lost:\n%s", again.Stdout)
 	}
 }
 

@@ -10,9 +10,11 @@ import (
 // answer was lost there is no result, and the account may be there all the
 // same. An account that was there before has another key, and stays.
 //
-// A permanent verdict says that the step did nothing, and the engine undoes
-// nothing. So where a service did its work and only its answer is of no use,
-// the handler takes the work back before it gives that verdict.
+// The engine undoes a step that is complete, and one with an attempt that
+// failed in another way than by a permanent verdict: who knows what was done.
+// A step that has said a permanent no, and nothing else, it leaves alone. So
+// where a service did its work and only its answer is of no use, the handler
+// takes the work back before it says no.
 
 type undoInput struct {
 	At Endpoint `initialization:"."`
@@ -37,13 +39,16 @@ const cancellationPromised = "promised"
 
 // CancelBillingProfile takes back the billing, if this registration made it.
 // What failed may be down still, and the account must not wait for it: then
-// the cancellation becomes a task of its own, which nobody can forget.
+// the cancellation becomes a task of its own.
 func (r *Registration) CancelBillingProfile(
 	ctx context.Context, in undoInput, _ *Billing,
 ) (Cancellation, error) {
 	cancelled, err := r.cancelProfile(ctx, in.At, tasker.Key(ctx))
+	if err == nil {
+		return cancelled, nil
+	}
 	if !mayHeal(err) {
-		return cancelled, err
+		return Cancellation{}, err
 	}
 	task, err := tasker.Submit(ctx, tasker.Request{
 		Namespace: "microservices", Name: "cancel_billing",

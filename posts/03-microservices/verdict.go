@@ -38,8 +38,8 @@ var permanent = map[int]string{
 	http.StatusConflict:            "HTTP_409",
 }
 
-// verdictOf is the verdict on an answer; nil for 2xx. wait is what a 429 asks
-// for that does not say.
+// verdictOf is the verdict on an answer; nil for 2xx. A 429 that does not say
+// when to come back gets the wait.
 func verdictOf(response *http.Response, wait time.Duration) error {
 	var v *tasker.Error
 	if !errors.As(httpverdict.Of(response), &v) {
@@ -50,8 +50,8 @@ func verdictOf(response *http.Response, wait time.Duration) error {
 		return v
 	}
 	v.Kind = tasker.KindRetryable
-	atOnce := response.Header.Get("Retry-After") == "0"
-	if response.StatusCode == http.StatusTooManyRequests && v.RetryAfter == 0 && !atOnce {
+	saysNow := response.Header.Get("Retry-After") == "0"
+	if response.StatusCode == http.StatusTooManyRequests && v.RetryAfter == 0 && !saysNow {
 		v.RetryAfter = wait
 	}
 	return v
@@ -77,7 +77,8 @@ func codeOf(err error) string {
 }
 
 // isOutage says that a service is at fault and not the request: it was
-// silent, or it said so itself. A 429 is no outage: who counts, lives.
+// silent, or it said so itself. A 429 is no outage: a service that counts its
+// callers is up.
 func isOutage(err error) bool {
 	switch codeOf(err) {
 	case httpverdict.CodeTimeout, httpverdict.CodeNetwork, codeUnreadable:

@@ -94,9 +94,11 @@ func (m *BusinessMetrics) Completed(ctx context.Context, e tasker.DomainEvent) e
 	if err != nil {
 		return err
 	}
+	tier := attribute.String("customer_tier", checkout.Tier)
 	m.conversions.Add(ctx, 1, metric.WithAttributes(attribute.String("namespace", e.Namespace)))
-	m.revenue.Add(ctx, int64(checkout.OrderValue), metric.WithAttributes(attribute.String("customer_tier", checkout.Tier)))
-	m.log.InfoContext(ctx, "business.checkout.completed", about(&e), "order_value", checkout.OrderValue.String(), "customer_tier", checkout.Tier)
+	m.revenue.Add(ctx, int64(checkout.OrderValue), metric.WithAttributes(tier))
+	m.log.InfoContext(ctx, "business.checkout.completed", about(&e),
+		"order_value", checkout.OrderValue.String(), "customer_tier", checkout.Tier)
 	return nil
 }
 
@@ -113,7 +115,8 @@ func (m *BusinessMetrics) Charged(ctx context.Context, e tasker.DomainEvent) err
 	case charge.ErrorCode != "":
 		outcome = "failed"
 	}
-	m.payments.Add(ctx, 1, metric.WithAttributes(attribute.String("payment_method", charge.Method), attribute.String("outcome", outcome)))
+	m.payments.Add(ctx, 1, metric.WithAttributes(
+		attribute.String("payment_method", charge.Method), attribute.String("outcome", outcome)))
 	return nil
 }
 

@@ -31,7 +31,9 @@ func (s *Shop) SendConfirmation(ctx context.Context, in confirmInput) (Confirmat
 	case in.Email == nil:
 		return Confirmation{}, tasker.Permanent("MISSING_CUSTOMER_EMAIL", "the customer has left no address")
 	}
-	mail, err := s.Mail.Send(ctx, tasker.Key(ctx), Mail{To: *in.Email, OrderID: in.Order.OrderID, Template: "order_confirmation"})
+	mail, err := s.Mail.Send(ctx, tasker.Key(ctx), Mail{
+		To: *in.Email, OrderID: in.Order.OrderID, Template: "order_confirmation",
+	})
 	switch {
 	case errors.Is(err, ErrUnavailable):
 		return Confirmation{}, tasker.Retryable("MAILER_UNAVAILABLE", "%w", err).After(30 * time.Second)

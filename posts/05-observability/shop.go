@@ -15,7 +15,10 @@ type Shop struct {
 }
 
 func newShop(w *post.World, trouble incident) *Shop {
-	return &Shop{Gateway: newGateway(w, trouble), Stock: newStock(w, trouble), Orders: newOrders(w), Mail: newMailer(w, trouble)}
+	return &Shop{
+		Gateway: newGateway(w, trouble), Stock: newStock(w, trouble),
+		Orders: newOrders(w), Mail: newMailer(w, trouble),
+	}
 }
 
 // Handlers is the workflow's table of contents.

@@ -69,7 +69,10 @@ var thatMatter = []string{
 }
 
 // countFailures are those of them that count what goes wrong.
-var countFailures = []string{"tasker_tasks_active", "tasker_step_retries_total", "tasker_step_exhausted_total", "checkout_failures_total", "checkout_revenue_lost_total"}
+var countFailures = []string{
+	"tasker_tasks_active", "tasker_step_retries_total", "tasker_step_exhausted_total",
+	"checkout_failures_total", "checkout_revenue_lost_total",
+}
 
 // text is all metrics in the text format of Prometheus, as far as they can be
 // had: the store may not answer.
@@ -104,6 +107,12 @@ func (t *Telemetry) scraped(prefixes ...string) (lines []string) {
 	return lines
 }
 
+// shownFields of a log line, in this order.
+var shownFields = []string{
+	"step", "attempt", "outcome", "error_type", "retry_in_ms", "severity", "reason",
+	"order_value", "revenue_impact", "customer_tier", "duration_ms", "span_id",
+}
+
 // shortened are log lines without the fields that are the same in all of a
 // checkout's.
 func shortened(lines []string) (short []string) {
@@ -115,7 +124,7 @@ func shortened(lines []string) (short []string) {
 			continue
 		}
 		text := fmt.Sprintf("%-5s %s", fields["level"], fields["msg"])
-		for _, name := range []string{"step", "attempt", "outcome", "error_type", "retry_in_ms", "severity", "reason", "order_value", "revenue_impact", "customer_tier", "duration_ms", "span_id"} {
+		for _, name := range shownFields {
 			if value, there := fields[name]; there {
 				text += fmt.Sprintf(" %s=%v", name, value)
 			}

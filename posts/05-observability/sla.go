@@ -28,14 +28,16 @@ func newSLAWatch(t *template.Template, metrics *BusinessMetrics, sink AlertSink)
 
 // OnEnd implements [sdktrace.SpanProcessor]. Who is exactly in time is in time.
 func (w *SLAWatch) OnEnd(s sdktrace.ReadOnlySpan) {
-	if s.Name() != "tasker.task.finish" || text(s, "tasker.task.name") != w.task || text(s, "tasker.task.outcome") != "complete" {
+	ours := s.Name() == "tasker.task.finish" && text(s, "tasker.task.name") == w.task
+	if !ours || text(s, "tasker.task.outcome") != "complete" {
 		return
 	}
 	over := s.EndTime().Sub(s.StartTime()) - w.limit
 	w.metrics.judged(over <= 0)
 	if over > 0 {
 		w.sink.Raise(trace.ContextWithSpanContext(context.Background(), s.SpanContext()), Alert{
-			"warning", "performance.sla.violation", w.task, fmt.Sprintf("%s over its limit of %s", over, w.limit), text(s, "tasker.correlation_id"),
+			"warning", "performance.sla.violation", w.task,
+			fmt.Sprintf("%s over its limit of %s", over, w.limit), text(s, "tasker.correlation_id"),
 		})
 	}
 }

@@ -65,7 +65,8 @@ func tree(spans []sdktrace.ReadOnlySpan) (lines []string) {
 	}
 	var below func(parent trace.SpanID, indent string)
 	draw := func(s sdktrace.ReadOnlySpan, lead, indent string) {
-		lines = append(lines, fmt.Sprintf("%-48s %9s %9s  %s", lead+nameOf(s), "+"+ms(s.StartTime().Sub(began)), ms(s.EndTime().Sub(s.StartTime())), outcomeOf(s)))
+		after, took := s.StartTime().Sub(began), s.EndTime().Sub(s.StartTime())
+		lines = append(lines, fmt.Sprintf("%-48s %9s %9s  %s", lead+nameOf(s), "+"+ms(after), ms(took), outcomeOf(s)))
 		below(s.SpanContext().SpanID(), indent)
 	}
 	below = func(parent trace.SpanID, indent string) {

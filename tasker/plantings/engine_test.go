@@ -128,7 +128,7 @@ var inTheEngine = []planting{
 		inEngine("TestAConsumerThatFailsIsAskedAgainAndNothingPassesIt"),
 	}, {
 		"engine: a slow subscriber is waited for",
-		[]change{{"tasker/subscribe.go", "\t\tdefault:\n\t\t\tif s.dropped", "\t\tcase <-time.After(time.Hour):\n\t\t\tif s.dropped"}},
+		[]change{{"tasker/subscribe.go", "\t\tdefault:\n\t\t\tss.dropped", "\t\tcase <-time.After(time.Hour):\n\t\t\tss.dropped"}},
 		inEngine("TestASubscriberThatBlocksFailsOrPanicsHarmsNobody"),
 	},
 }

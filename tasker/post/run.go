@@ -220,7 +220,9 @@ func (r *run) lookBack(ctx context.Context, store tasker.Store) (ids []tasker.ID
 		return nil, err
 	}
 	done := 0
+	var all []tasker.ID // with the sub-tasks
 	for i := range rows {
+		all = append(all, rows[i].ID)
 		if !rows[i].Parent.IsZero() {
 			continue // a sub-task
 		}
@@ -229,7 +231,7 @@ func (r *run) lookBack(ctx context.Context, store tasker.Store) (ids []tasker.ID
 			done++
 		}
 	}
-	if r.crashed, err = r.hasCrashed(ctx, ids); err != nil {
+	if r.crashed, err = r.hasCrashed(ctx, all); err != nil {
 		return nil, err
 	}
 	var only *tasker.Task

@@ -182,3 +182,16 @@ func TestAPostsOwnFlagIsInTheHelpAndChecked(t *testing.T) {
 		t.Errorf("exit %d: %s", o.Exit, o.Stderr)
 	}
 }
+
+func TestManyFirstRunsOnAnEmptyDatabaseMakeItsTablesOnce(t *testing.T) {
+	t.Parallel()
+	url := taskertest.Database(t)
+	for range 8 {
+		t.Run("run", func(t *testing.T) {
+			t.Parallel()
+			if o := client.Report(t, `{}`, "-approver", "anna", "-db", url); o.Exit != 0 {
+				t.Errorf("exit %d\n%s", o.Exit, o.Stderr)
+			}
+		})
+	}
+}

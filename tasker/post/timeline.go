@@ -23,6 +23,7 @@ type timeline struct {
 	skew   time.Duration // the store's clock less ours
 	silent bool
 	many   bool
+	wide   int // the column of names
 	order  map[tasker.ID]int
 
 	mu     sync.Mutex
@@ -43,7 +44,7 @@ type entry struct {
 
 func newTimeline(out io.Writer, o *options, began time.Time) *timeline {
 	t := &timeline{
-		out: out, began: began, fresh: true, skew: time.Until(began), silent: o.json, many: !o.oneTask(), order: map[tasker.ID]int{},
+		out: out, began: began, fresh: true, skew: time.Until(began), silent: o.json, many: !o.oneTask(), wide: wideEnough(o), order: map[tasker.ID]int{},
 		signal: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	file, ok := out.(*os.File)
@@ -57,6 +58,22 @@ func newTimeline(out io.Writer, o *options, began time.Time) *timeline {
 		t.table = newTable(o.task, o.templates, width, t.paint, began)
 	}
 	return t
+}
+
+// wideEnough is how wide the column of names must be for every step of the
+// post, those of sub-tasks set in.
+func wideEnough(o *options) int {
+	wide := 22
+	for _, t := range o.templates {
+		for i := range t.Steps {
+			name := len(t.Steps[i].Name)
+			if t != o.task {
+				name += len("  ")
+			}
+			wide = max(wide, name)
+		}
+	}
+	return wide
 }
 
 // start begins to show what observe has taken.
@@ -120,7 +137,7 @@ func (t *timeline) lookBack(l *life, task *tasker.Task, done, of int) {
 		before = strings.Join(steps, ", ")
 	}
 	for _, text := range []string{began, "done already: " + before} {
-		fmt.Fprintf(t.out, "%9s  %-22s %s\n", "", task.Name, t.paint.color(dim, text))
+		fmt.Fprintf(t.out, "%9s  %-*s %s\n", "", t.wide, task.Name, t.paint.color(dim, text))
 	}
 	if t.table != nil {
 		t.table.lookBack(task)
@@ -202,7 +219,7 @@ func (t *timeline) line(row *tasker.Row, at time.Time, subject, text string, ton
 	if !row.Parent.IsZero() {
 		subject = "  " + subject
 	}
-	fmt.Fprintf(t.out, "%s%9s  %-22s %s\n", prefix, fmt.Sprintf("%.1fms", float64(at.Sub(t.began).Microseconds())/1000), subject, t.paint.color(tone, text))
+	fmt.Fprintf(t.out, "%s%9s  %-*s %s\n", prefix, fmt.Sprintf("%.1fms", float64(at.Sub(t.began).Microseconds())/1000), t.wide, subject, t.paint.color(tone, text))
 }
 
 // describe puts an event into words: what it is about, what happened, and how

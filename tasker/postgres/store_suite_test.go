@@ -116,7 +116,7 @@ func (s *schemas) borrow(t *testing.T) string {
 		if t.Failed() {
 			return
 		}
-		for _, table := range []string{"records", "tasks", "workers", "templates", "namespaces"} {
+		for _, table := range []string{"records", "tasks", "workers", "templates", "namespaces", "events", "consumers"} {
 			if _, err := s.pool.Exec(context.Background(), "delete from "+pgx.Identifier{name, table}.Sanitize()); err != nil {
 				t.Fatal(err)
 			}

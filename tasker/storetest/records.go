@@ -75,8 +75,11 @@ func everyEvent(w *world) {
 	for kind := tasker.Submitted; kind <= tasker.Withdrawn; kind++ {
 		w.keepsEvents(tasker.Event{
 			Kind: kind, Step: "charge", Attempt: 3, Result: json.RawMessage(`{"id":1}`), Metadata: json.RawMessage(`{"ms":2}`), Error: full,
-			Delay: 250 * time.Millisecond, Context: json.RawMessage(`{"order":1}`), Worker: w.id(), TaskState: tasker.TaskCancelled, Actor: "anna", Reason: "asked for",
+			Delay: 250 * time.Millisecond, Context: json.RawMessage(`{"order":1}`), Worker: w.id(), TaskState: tasker.TaskCancelled, Trace: "00-1-2-01", Actor: "anna", Reason: "asked for",
 		}, tasker.Event{Kind: kind})
+	}
+	for _, trace := range []string{"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", `a "quoted" \ one`, `","context":{}}]`} {
+		w.keepsEvents(tasker.Event{Kind: tasker.Submitted, Context: json.RawMessage(`{"a":"}]"}`), Trace: trace})
 	}
 	for state := tasker.TaskPending; state <= tasker.TaskResolved; state++ {
 		w.keepsEvents(tasker.Event{Kind: tasker.Finished, TaskState: state})
@@ -113,6 +116,7 @@ func oddTexts(w *world) {
 		" ", " both ends ", "a\nb\r\n\tc", "\x01\x1f\x7f", `"'\` + "`", `\u0000`, `'; drop table tasks; --`, "$1 $$ $tag$ %s ? :name", "é e\u0301 ﬁ ß İ", "\u202eright to left", "😀👩‍👩‍👧", "\u2028\uFFFD\uFEFF",
 		"{}", "null", strings.Repeat("x", 255),
 	} {
+		w.keepsEvents(tasker.Event{Kind: tasker.Submitted, Context: json.RawMessage(`{}`), Trace: text})
 		w.keepsEvents(tasker.Event{Kind: tasker.Failed, Step: text, Attempt: 1, Actor: text, Reason: text, Error: tasker.Permanent(text, "%s", text)})
 		task := w.task(called(text), tagged(text))
 		task.Row.CorrelationID = text

@@ -181,7 +181,7 @@ func (w *watched) figures() map[string]int64 {
 func labels(set attribute.Set) string {
 	var all []string
 	for _, kv := range set.ToSlice() {
-		all = append(all, string(kv.Key)+"="+kv.Value.String())
+		all = append(all, string(kv.Key)+"="+kv.Value.AsString())
 	}
 	return "{" + strings.Join(all, ",") + "}"
 }

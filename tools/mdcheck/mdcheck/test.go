@@ -1,19 +1,32 @@
 package mdcheck
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path"
 	"strings"
-	"testing"
 )
+
+// TestingT is what of a *testing.T is needed here. A program that checks texts
+// has no use for the package testing.
+type TestingT[T any] interface {
+	Helper()
+	Context() context.Context
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Logf(format string, args ...any)
+	Skip(args ...any)
+	Run(name string, f func(T)) bool
+}
 
 // Test checks the documents of a folder and of those below it, with a subtest
 // for each directive and one for what else a document says: its links, its
 // names, its coverage. Commands are not run; `mdcheck -run` does that.
 //
 // With UPDATE=1 in the environment it rewrites what differs, as -fix does.
-func Test(t *testing.T, dir string) {
+func Test[T TestingT[T]](t T, dir string) {
 	t.Helper()
 	repo, err := Open(dir, Options{Fix: os.Getenv("UPDATE") == "1"})
 	if err != nil {
@@ -28,12 +41,12 @@ func Test(t *testing.T, dir string) {
 		t.Fatalf("there is no markdown in %s", dir)
 	}
 	for _, c := range repo.checkAll(t.Context(), documents) {
-		c.test(t)
+		test(t, c)
 	}
 }
 
 // test makes the subtests of one document.
-func (c *check) test(t *testing.T) {
+func test[T TestingT[T]](t T, c *check) {
 	base := path.Base(c.path)
 	ends := map[int]int{} // of the fences, by the line above them
 	for i := range c.page.fences {
@@ -55,17 +68,17 @@ func (c *check) test(t *testing.T) {
 			}
 		}
 		rest = others
-		t.Run(fmt.Sprintf("%s:%d %s", base, n.line, n.says.title()), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s:%d %s", base, n.line, n.says.title()), func(t T) {
 			tell(t, mine)
 			if kind := n.says.kind; len(mine) == 0 && !c.options.Run && (kind == "run" || kind == "test") {
 				t.Skip("it runs a command; mdcheck -run does that")
 			}
 		})
 	}
-	t.Run(base+" as a whole", func(t *testing.T) { tell(t, rest) })
+	t.Run(base+" as a whole", func(t T) { tell(t, rest) })
 }
 
-func tell(t *testing.T, findings []Finding) {
+func tell[T TestingT[T]](t T, findings []Finding) {
 	for i := range findings {
 		f := &findings[i]
 		if f.Fixed {
