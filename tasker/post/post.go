@@ -37,6 +37,14 @@ type Post struct {
 	// that follow.
 	Configure func(*World, *tasker.Config)
 
+	// Attend is given the engine before anything is submitted to it: to
+	// subscribe to domain events, to consume them, to serve what it knows. ctx
+	// ends when the run is interrupted. leave, unless it is nil, is called once
+	// nothing moves any more and the engine has stopped, before Notes: what has
+	// still to be read is read then. It is given the tasks, none where the run
+	// has failed, and waits for nobody for long.
+	Attend func(ctx context.Context, w *World, e *tasker.Engine) (leave func([]*tasker.Task), err error)
+
 	// Answer answers what a parked step of the run asks, or says that nobody
 	// does.
 	Answer func(w *World, task *tasker.Task, step string, q *tasker.Wait) (answer any, by tasker.By, ok bool)
@@ -45,6 +53,10 @@ type Post struct {
 	// puts them into words for the terminal.
 	Notes func(w *World, task tasker.ID) map[string]any
 	Tell  func(w *World, task tasker.ID) []string
+
+	// Conclude says what concerns the run as a whole, in lines that follow all
+	// tasks on the terminal.
+	Conclude func(*World) []string
 
 	// Services tells what the run asked of its services.
 	Services func(*World) []Service

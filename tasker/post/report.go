@@ -94,6 +94,11 @@ func (r *run) summarize(report *Report) {
 	for _, s := range report.Services {
 		fmt.Fprintf(r.stdout, "%s %s\n", paint.mark(s.state()), s)
 	}
+	if r.post.Conclude != nil {
+		for _, line := range r.post.Conclude(r.world) {
+			fmt.Fprintln(r.stdout, line)
+		}
+	}
 	fmt.Fprintf(r.stdout, "\nNext: %s\n", r.suggestion(report))
 }
 

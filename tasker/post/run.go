@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker"
@@ -116,6 +117,11 @@ func (r *run) perform(ctx context.Context, store tasker.Store, report *Report) e
 		return err
 	}
 	r.engine = engine
+	leave, err := r.attend(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { leave(report.Tasks) }() // where the run fails before it is due
 	ids, err := r.submit(ctx, store)
 	if err != nil {
 		var rejected *tasker.Rejected
@@ -129,6 +135,7 @@ func (r *run) perform(ctx context.Context, store tasker.Store, report *Report) e
 	if report.Tasks, err = r.work(ctx, store, ids); err != nil {
 		return err
 	}
+	leave(report.Tasks)
 	if r.post.Services != nil {
 		report.Services = r.post.Services(r.world)
 	}
@@ -141,6 +148,22 @@ func (r *run) perform(ctx context.Context, store tasker.Store, report *Report) e
 		r.summarize(report)
 	}
 	return nil
+}
+
+// attend lets the post have the engine; leave does something the first time.
+func (r *run) attend(ctx context.Context) (leave func([]*tasker.Task), err error) {
+	attended := func([]*tasker.Task) {}
+	if r.post.Attend != nil {
+		theirs, err := r.post.Attend(ctx, r.world, r.engine)
+		if err != nil {
+			return nil, err
+		}
+		if theirs != nil {
+			attended = theirs
+		}
+	}
+	var once sync.Once
+	return func(tasks []*tasker.Task) { once.Do(func() { attended(tasks) }) }, nil
 }
 
 // submit gives the tasks of the run: those that are there already, and then

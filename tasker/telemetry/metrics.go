@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,24 +34,25 @@ type instruments struct {
 
 func newInstruments(m metric.Meter) (*instruments, error) {
 	var errs []error
-	count := func(name, unit, about string) *tally {
-		t := &tally{}
-		_, err := m.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(about), metric.WithInt64Callback(t.observe))
-		errs = append(errs, err)
+	var all []*tally
+	tallied := func(t *tally, err error) *tally {
+		all, errs = append(all, t), append(errs, err)
 		return t
+	}
+	count := func(name, unit, about string) *tally {
+		c, err := m.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(about))
+		return tallied(&tally{instrument: c}, err)
 	}
 	seconds := func(name, about string) metric.Float64Histogram {
 		h, err := m.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(about), metric.WithExplicitBucketBoundaries(Buckets...))
 		errs = append(errs, err)
 		return h
 	}
-	active := &tally{}
-	_, err := m.Int64ObservableUpDownCounter("tasker.tasks.active", metric.WithUnit("{task}"),
-		metric.WithDescription("Tasks that were submitted here, less those that ended here"), metric.WithInt64Callback(active.observe))
-	errs = append(errs, err)
+	active, err := m.Int64ObservableUpDownCounter("tasker.tasks.active", metric.WithUnit("{task}"),
+		metric.WithDescription("Tasks that were submitted here, less those that ended here"))
 	i := &instruments{
 		starts:       starts{at: map[attempt]time.Time{}},
-		active:       active,
+		active:       tallied(&tally{instrument: active}, err),
 		submitted:    count("tasker.tasks.submitted", "{task}", "Tasks that were submitted"),
 		finished:     count("tasker.tasks.finished", "{task}", "Tasks that ended, by their final state"),
 		attempts:     count("tasker.step.attempts", "{attempt}", "Attempts that ended, by outcome"),
@@ -65,14 +67,34 @@ func newInstruments(m metric.Meter) (*instruments, error) {
 		queueWait:    seconds("tasker.step.queue.wait", "From the record that an attempt begins to its handler"),
 		delivery:     seconds("tasker.event.delivery.duration", "How long a reader took for a domain event"),
 	}
-	return i, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return i, observed(m, all)
+}
+
+// observed has tallies read when somebody asks. It is one registration for
+// each engine: those of a process count together.
+func observed(m metric.Meter, all []*tally) error {
+	instruments := make([]metric.Observable, len(all))
+	for n, t := range all {
+		instruments[n] = t.instrument
+	}
+	_, err := m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		for _, t := range all {
+			t.observe(o)
+		}
+		return nil
+	}, instruments...)
+	return err
 }
 
 // tally is a counter, with a cell for each set of labels that was ever
 // counted.
 type tally struct {
-	mu    sync.Mutex
-	cells []*cell
+	instrument metric.Int64Observable
+	mu         sync.Mutex
+	cells      []*cell
 }
 
 type cell struct {
@@ -81,20 +103,19 @@ type cell struct {
 }
 
 func (t *tally) add(labels ...attribute.KeyValue) *cell {
-	c := &cell{labels: metric.WithAttributeSet(attribute.NewSet(labels...))}
+	c := &cell{labels: metric.WithAttributeSet(newSet(labels))}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.cells = append(t.cells, c)
 	return c
 }
 
-func (t *tally) observe(_ context.Context, o metric.Int64Observer) error {
+func (t *tally) observe(o metric.Observer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, c := range t.cells {
-		o.Observe(c.n.Load(), c.labels)
+		o.ObserveInt64(t.instrument, c.n.Load(), c.labels)
 	}
-	return nil
 }
 
 // once makes something the first time that it is asked for.
@@ -143,7 +164,13 @@ func (i *instruments) namespace(name string) *namespaceMetrics {
 }
 
 func recordOptions(labels ...attribute.KeyValue) []metric.RecordOption {
-	return []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(labels...))}
+	return []metric.RecordOption{metric.WithAttributeSet(newSet(labels))}
+}
+
+// newSet leaves labels as they are, which others read: attribute.NewSet sorts
+// what it is given.
+func newSet(labels []attribute.KeyValue) attribute.Set {
+	return attribute.NewSet(slices.Clone(labels)...)
 }
 
 func (i *instruments) countActive(namespace *namespaceMetrics, n int64) {

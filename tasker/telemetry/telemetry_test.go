@@ -529,3 +529,28 @@ func TestWithoutProvidersNothingIsToldAndNothingChanges(t *testing.T) {
 		}
 	})
 }
+
+func TestEnginesOfOneProcessCountTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		reader := sdkmetric.NewManualReader()
+		provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+		var last *watched
+		for range 2 {
+			last = watch(t, nil, func(c *tasker.Config) {
+				if err := telemetry.Wire(c, telemetry.Options{Metrics: provider}); err != nil {
+					t.Fatal(err)
+				}
+			}).start()
+			last.await(last.submit(t.Context()))
+			last.stop()
+		}
+		last.metrics = reader
+		last.holds(map[string]int64{
+			"tasker.tasks.submitted{namespace=shop,task=order}":                 2,
+			"tasker.tasks.finished{namespace=shop,outcome=complete,task=order}": 2,
+			"tasker.tasks.active{namespace=shop}":                               0,
+			"tasker.step.queue.wait{namespace=shop}":                            8,
+		})
+	})
+}
