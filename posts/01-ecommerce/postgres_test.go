@@ -25,14 +25,7 @@ func TestTheReportOnPostgresIsThatOfMemory(t *testing.T) {
 	same := func(name, input string, args ...string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			args = append([]string{"-env", "test"}, args...)
-			inMemory, onPostgres := reader.Report(t, input, args...), reader.Report(t, input, append(args, "-db", url)...)
-			if inMemory.Exit != onPostgres.Exit {
-				t.Errorf("exit %d in memory, %d on PostgreSQL", inMemory.Exit, onPostgres.Exit)
-			}
-			if diff := cmp.Diff(masked(inMemory.Stdout), masked(onPostgres.Stdout)); diff != "" {
-				t.Errorf("the reports differ (- in memory, + on PostgreSQL):\n%s", diff)
-			}
+			onPostgres := reader.SameOnPostgres(t, url, masked, input, append([]string{"-env", "test"}, args...)...)
 			if onPostgres.Took > 2*time.Second {
 				t.Errorf("it took %v on PostgreSQL, want under 2s", onPostgres.Took)
 			}
@@ -51,24 +44,14 @@ func TestTheReportOnPostgresIsThatOfMemory(t *testing.T) {
 	}
 }
 
-var masks = []struct {
-	what *regexp.Regexp
-	with string
-}{
-	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
-	{regexp.MustCompile(`\b(pay|txn|ref|rsv|log|msg)_[0-9a-f]{12,24}\b`), "$1_ID"},
-	{regexp.MustCompile(`\bORD-\d{8}-[0-9A-F]{8}\b`), "ORD-ID"},
-	{regexp.MustCompile(`\b\d{10}\b`), "NUMBER"},
-	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?`), "TIME"}, // and its zone
+var masks = []posttest.Mask{
+	posttest.Hide(`\b(pay|txn|ref|rsv|log|msg)_[0-9a-f]{12,24}\b`, "$1_ID"),
+	posttest.Hide(`\bORD-\d{8}-[0-9A-F]{8}\b`, "ORD-ID"),
+	posttest.Hide(`\b\d{10}\b`, "NUMBER"),
 }
 
 // masked is a report without what differs from run to run.
-func masked(report string) string {
-	for _, m := range masks {
-		report = m.what.ReplaceAllString(report, m.with)
-	}
-	return report
-}
+func masked(o outcome) any { return posttest.Masked(o.Stdout, masks...) }
 
 func TestManyOrdersOnPostgresEachHaveAWorldOfTheirOwn(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/post"
+	"github.com/tasker-systems/tasker-go/tasker/post/posttest"
 	"github.com/tasker-systems/tasker-go/tasker/taskertest"
 )
 
@@ -20,14 +20,7 @@ func TestTheReportOnPostgresIsThatOfMemory(t *testing.T) {
 	same := func(name, input string, args ...string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			args = append([]string{"-env", "test"}, args...)
-			inMemory, onPostgres := reader.Report(t, input, args...), reader.Report(t, input, append(args, "-db", url)...)
-			if inMemory.Exit != onPostgres.Exit {
-				t.Errorf("exit %d in memory, %d on PostgreSQL", inMemory.Exit, onPostgres.Exit)
-			}
-			if diff := cmp.Diff(masked(t, inMemory), masked(t, onPostgres)); diff != "" {
-				t.Errorf("the reports differ (- in memory, + on PostgreSQL):\n%s", diff)
-			}
+			reader.SameOnPostgres(t, url, func(o outcome) any { return masked(t, o) }, input, append([]string{"-env", "test"}, args...)...)
 		})
 	}
 	same("all of november", string(example))
@@ -44,24 +37,15 @@ func TestTheReportOnPostgresIsThatOfMemory(t *testing.T) {
 	}
 }
 
-var masks = []struct {
-	what *regexp.Regexp
-	with string
-}{
-	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
-	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?`), "TIME"}, // and its zone
-	{regexp.MustCompile(`("(in_a_row|side_by_side|saved)_ms": )-?\d+`), "${1}0"},
+var masks = []posttest.Mask{
+	posttest.Hide(`("(in_a_row|side_by_side|saved)_ms": )-?\d+`, "${1}0"),
 }
 
 // masked is a report without what differs from run to run. How far the other
 // branches have come when a step fails for good is chance, too.
 func masked(t *testing.T, o outcome) (report map[string]any) {
 	t.Helper()
-	text := o.Stdout
-	for _, m := range masks {
-		text = m.what.ReplaceAllString(text, m.with)
-	}
-	d := json.NewDecoder(strings.NewReader(text))
+	d := json.NewDecoder(strings.NewReader(posttest.Masked(o.Stdout, masks...)))
 	d.UseNumber() // amounts as they are written
 	if err := d.Decode(&report); err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"regexp"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,14 +19,7 @@ func TestTheReportOnPostgresIsThatOfMemory(t *testing.T) {
 	same := func(name, input string, args ...string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			args = append([]string{"-env", "test"}, args...)
-			inMemory, onPostgres := reader.Report(t, input, args...), reader.Report(t, input, append(args, "-db", url)...)
-			if inMemory.Exit != onPostgres.Exit {
-				t.Errorf("exit %d in memory, %d on PostgreSQL", inMemory.Exit, onPostgres.Exit)
-			}
-			if diff := cmp.Diff(masked(inMemory.Stdout), masked(onPostgres.Stdout)); diff != "" {
-				t.Errorf("the reports differ (- in memory, + on PostgreSQL):\n%s", diff)
-			}
+			reader.SameOnPostgres(t, url, masked, input, append([]string{"-env", "test"}, args...)...)
 		})
 	}
 	same("pro", string(example))
@@ -52,23 +44,13 @@ func TestTheReportOnPostgresIsThatOfMemory(t *testing.T) {
 	}
 }
 
-var masks = []struct {
-	what *regexp.Regexp
-	with string
-}{
-	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
-	{regexp.MustCompile(`(user|billing|prefs|welcome|msg)_[0-9a-f]{12}\b`), "${1}_ID"},
-	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?`), "TIME"},      // and its zone
-	{regexp.MustCompile(`"retry_after_ms": \d{4}\b`), `"retry_after_ms": WAIT`}, // until a breaker is half-open
+var masks = []posttest.Mask{
+	posttest.Hide(`(user|billing|prefs|welcome|msg)_[0-9a-f]{12}\b`, "${1}_ID"),
+	posttest.Hide(`"retry_after_ms": \d{4}\b`, `"retry_after_ms": WAIT`), // until a breaker is half-open
 }
 
 // masked is a report without what differs from run to run.
-func masked(report string) string {
-	for _, m := range masks {
-		report = m.what.ReplaceAllString(report, m.with)
-	}
-	return report
-}
+func masked(o outcome) any { return posttest.Masked(o.Stdout, masks...) }
 
 func TestFiftyTasksOnPostgresAskADeadServiceAHandfulOfTimes(t *testing.T) {
 	t.Parallel()

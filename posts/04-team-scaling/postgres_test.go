@@ -4,13 +4,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/tasker-systems/tasker-go/tasker/post/posttest"
 	"github.com/tasker-systems/tasker-go/tasker/taskertest"
@@ -22,14 +19,7 @@ func TestTheReportOnPostgresIsThatOfMemory(t *testing.T) {
 	same := func(name, input string, args ...string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			args = append([]string{"-env", "test"}, args...)
-			inMemory, onPostgres := reader.Report(t, input, args...), reader.Report(t, input, append(args, "-db", url)...)
-			if inMemory.Exit != onPostgres.Exit {
-				t.Errorf("exit %d in memory, %d on PostgreSQL", inMemory.Exit, onPostgres.Exit)
-			}
-			if diff := cmp.Diff(masked(inMemory.Stdout), masked(onPostgres.Stdout)); diff != "" {
-				t.Errorf("the reports differ (- in memory, + on PostgreSQL):\n%s", diff)
-			}
+			onPostgres := reader.SameOnPostgres(t, url, masked, input, append([]string{"-env", "test"}, args...)...)
 			if onPostgres.Took > 3*time.Second {
 				t.Errorf("it took %v on PostgreSQL, want under 3s", onPostgres.Took)
 			}
@@ -48,22 +38,12 @@ func TestTheReportOnPostgresIsThatOfMemory(t *testing.T) {
 	}
 }
 
-var masks = []struct {
-	what *regexp.Regexp
-	with string
-}{
-	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`), "ID"},
-	{regexp.MustCompile(`\b(rfnd|gtx|rec|msg|appr|cs|pay)([_-])[0-9a-f]{16,24}\b`), "$1$2ID"},
-	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?`), "TIME"},
+var masks = []posttest.Mask{
+	posttest.Hide(`\b(rfnd|gtx|rec|msg|appr|cs|pay)([_-])[0-9a-f]{16,24}\b`, "$1$2ID"),
 }
 
 // masked is a report without what differs from run to run.
-func masked(report string) string {
-	for _, m := range masks {
-		report = m.what.ReplaceAllString(report, m.with)
-	}
-	return report
-}
+func masked(o outcome) any { return posttest.Masked(o.Stdout, masks...) }
 
 func TestAfterACrashAtAnyBoundaryOfEitherTeamTheSameCommandGoesOnAndRefundsOnce(t *testing.T) {
 	t.Parallel()

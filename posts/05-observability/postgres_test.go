@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/tasker-systems/tasker-go/tasker/post/posttest"
 	"github.com/tasker-systems/tasker-go/tasker/taskertest"
 )
@@ -36,14 +34,7 @@ func TestTheReportOnPostgresIsThatOfMemory(t *testing.T) {
 	same := func(name, input string, args ...string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			args = append([]string{"-env", "test"}, args...)
-			inMemory, onPostgres := reader.Report(t, input, args...), reader.Report(t, input, append(args, "-db", url)...)
-			if inMemory.Exit != onPostgres.Exit {
-				t.Errorf("exit %d in memory, %d on PostgreSQL\n%s", inMemory.Exit, onPostgres.Exit, onPostgres.Stderr)
-			}
-			if diff := cmp.Diff(alike(t, inMemory.Stdout), alike(t, onPostgres.Stdout)); diff != "" {
-				t.Errorf("the reports differ (- in memory, + on PostgreSQL):\n%s", diff)
-			}
+			reader.SameOnPostgres(t, url, func(o outcome) any { return alike(t, o.Stdout) }, input, append([]string{"-env", "test"}, args...)...)
 		})
 	}
 	same("what the one command runs", string(example))
