@@ -10,6 +10,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -267,9 +268,13 @@ func TestNoSeriesIsAboutACheckoutAndFiftyCheckoutsHaveAsManyAsOne(t *testing.T) 
 		})
 		return names
 	}
-	if one, fifty := count(1), count(50); len(one) != len(fifty) {
+	const many = 50
+	one, fifty := count(1), count(many)
+	if len(one) != len(fifty) {
 		t.Errorf("one checkout makes %d series, fifty make %d", len(one), len(fifty))
 	}
+	t.Attr("checkouts", strconv.Itoa(many))
+	t.Attr("series", strconv.Itoa(len(fifty)))
 }
 
 func TestTheThresholdsOfTheRulesAreTheTemplates(t *testing.T) {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,7 +15,7 @@ import (
 	"github.com/tasker-systems/tasker-go/tasker/post"
 )
 
-// noLimit is the story's deployment: nothing cuts off the step that hangs.
+// noLimit takes the limit out of the step that hangs: nothing cuts it off.
 func noLimit(template string) string {
 	return strings.ReplaceAll(template, "    timeout_seconds: 15\n", "")
 }
@@ -27,8 +29,10 @@ func TestACheckoutThatHangsIsNoFailureAnywhereAndTheStoreKnowsIt(t *testing.T) {
 		w.holds(map[string]float64{`checkout_tasks_idle{namespace="ecommerce"}`: 0})
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
+		failures := 0
 		for series, value := range samples(w.scraped("tasker_step_retries", "tasker_step_exhausted", "tasker_tasks_finished", "checkout_failures", "checkout_revenue_lost", "checkout_conversions")) {
 			if value != 0 {
+				failures++
 				t.Errorf("%s is %v: a checkout that hangs was counted", series, value)
 			}
 		}
@@ -40,12 +44,18 @@ func TestACheckoutThatHangsIsNoFailureAnywhereAndTheStoreKnowsIt(t *testing.T) {
 		if alerts := w.Alerts.All(); len(alerts) != 0 {
 			t.Errorf("an alert was raised: %v", alerts)
 		}
+		spans := 0
 		for _, s := range w.Spans.Trace(id.String()) { // a span is told when it has ended
 			if attr(s, "tasker.step.name") == "update_inventory" || s.Name() == "tasker.task.finish" {
+				spans++
 				t.Errorf("there is the span %s", nameOf(s))
 			}
 		}
 		w.holds(map[string]float64{`tasker_tasks_active{namespace="ecommerce"}`: 1, `checkout_tasks_idle{namespace="ecommerce"}`: 1})
+		t.Attr("failures", strconv.Itoa(failures))
+		t.Attr("alerts", strconv.Itoa(len(w.Alerts.All())))
+		t.Attr("spans", strconv.Itoa(spans))
+		t.Attr("idle", fmt.Sprint(samples(w.scraped("checkout_tasks_idle"))[`checkout_tasks_idle{namespace="ecommerce"}`]))
 	})
 }
 
@@ -71,6 +81,10 @@ func TestTheFragileCheckoutHangsAndNobodyIsCalled(t *testing.T) {
 		if lines := logs.Of("john@example.com"); len(lines) != 1 || len(logs.Of("{")) != 1 {
 			t.Errorf("the log has %q; it should be of no use, and have the address in it", logs.Of("{"))
 		}
+		t.Attr("started", strconv.Itoa(monitor.counts["checkout.started"]))
+		t.Attr("failed", strconv.Itoa(monitor.counts["checkout.failed"]))
+		t.Attr("calls", strconv.Itoa(len(monitor.calls)))
+		t.Attr("lines", strconv.Itoa(len(logs.Of("{"))))
 		giveUp()
 		<-ended
 	})
