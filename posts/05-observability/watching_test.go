@@ -115,6 +115,7 @@ func TestASubscriberThatPanicsFailsOrBlocksHarmsNobody(t *testing.T) {
 						t.Errorf("a checkout is %s", task.State)
 					}
 				}
+				synctest.Wait() // until all that can be heard was heard
 				w.holds(map[string]float64{`checkout_conversions_total{namespace="ecommerce"}`: 3})
 				dropped := 0
 				for _, outcomes := range w.Events.All() {
