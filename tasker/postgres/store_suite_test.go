@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -66,7 +67,8 @@ func TestThePostgresStoreKeepsTheContractHoweverItIsConnected(t *testing.T) {
 				if shared.Config().MaxConns == 1 { // not even with another test
 					pool = connect(t, c.change)
 				}
-				store, err := postgres.New(t.Context(), pool, postgres.Options{Schema: schema, NoListen: c.noListen})
+				// Many tests share the pool, and wait for each other's connections.
+				store, err := postgres.New(t.Context(), pool, postgres.Options{Schema: schema, NoListen: c.noListen, Timeout: 20 * time.Second})
 				if err != nil {
 					t.Fatal(err)
 				}
