@@ -234,3 +234,82 @@ func TestAFloodUnderALimitOfTheClusterIsNotAskedForAgainAndAgain(t *testing.T) {
 		}
 	})
 }
+
+// Tasks are short against the poll and the store takes its time, so a place
+// that is free and that nobody asks for is seen.
+func TestPlacesUnderALimitOfTheClusterAreTakenAsSoonAsTheyAreFree(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const bound, tasks, works, stores = 4, 200, 100 * time.Millisecond, 10 * time.Millisecond
+		store := &between{Store: memory.New(), append: func(_ []tasker.Append, pass pass) ([]tasker.Appended, error) {
+			time.Sleep(stores)
+			return pass()
+		}}
+		with := func(c *tasker.Config) {
+			c.Store, c.ClusterConcurrency = store, map[string]int{"test": bound}
+		}
+		var running most
+		var n atomic.Int64
+		handlers := tasker.Handlers{"a": doing(func(context.Context) error {
+			running.enter()
+			defer running.leave()
+			time.Sleep(works/2 + time.Duration(n.Add(37)%100)*works/100) // 50 to 150 ms
+			return nil
+		})}
+		const source = `steps: [{name: a, handler: {callable: a}}]`
+		client := open(t, source, handlers, with)
+		var ids []tasker.ID
+		for range tasks {
+			ids = append(ids, client.submit())
+		}
+		began := time.Now()
+		start(t, source, handlers, with)
+		start(t, source, handlers, with)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		for _, id := range ids {
+			if _, err := client.Wait(ctx, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		took, least := time.Since(began), tasks/bound*(works+2*stores)
+		if peak := running.peak.Load(); peak != bound {
+			t.Errorf("at most %d tasks ran at once, want %d", peak, bound)
+		}
+		if took > least*5/4 {
+			t.Errorf("%d tasks took %v; %v would do", tasks, took, least)
+		}
+	})
+}
+
+func TestAWorkerWhoseClaimWasRefusedTakesThePlaceThatItsOwnTaskGivesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const tasks, works = 20, 100 * time.Millisecond
+		store := memory.New()
+		with := func(tag string, works time.Duration) shop {
+			return start(t, `steps: [{name: a, handler: {callable: a}}]`, tasker.Handlers{"a": new(most).during(works)}, func(c *tasker.Config) {
+				c.Store, c.Tag, c.ClusterConcurrency = store, tag, map[string]int{"test": 2}
+			})
+		}
+		submit := func(s shop, tag string) tasker.ID {
+			made, err := s.Submit(t.Context(), tasker.Request{Namespace: "test", Name: "t", Context: map[string]any{}, Tag: tag})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return made.ID
+		}
+		other, own := with("other", 50*time.Second), with("own", works)
+		submit(other, "other") // has one of the two places all the time
+		synctest.Wait()
+		var last tasker.ID
+		for range tasks {
+			last = submit(own, "own")
+		}
+		began := time.Now()
+		own.waits(last)
+		if took := time.Since(began); took > 2*tasks*works {
+			t.Errorf("%d tasks took %v one after the other; %v would do", tasks, took, tasks*works)
+		}
+	})
+}

@@ -130,5 +130,13 @@ var inTheEngine = []planting{
 		"engine: a slow subscriber is waited for",
 		[]change{{"tasker/subscribe.go", "\t\tdefault:\n\t\t\tss.dropped", "\t\tcase <-time.After(time.Hour):\n\t\t\tss.dropped"}},
 		inEngine("TestASubscriberThatBlocksFailsOrPanicsHarmsNobody"),
+	}, {
+		"engine: a place under a limit that is left after a claim is not asked for",
+		[]change{{flushing, "\t\tw.claimed(h)\n", ""}},
+		inEngine("TestPlacesUnderALimitOfTheClusterAreTakenAsSoonAsTheyAreFree"),
+	}, {
+		"engine: a place under a limit that a task of ours gives back is not asked for",
+		[]change{{"tasker/share.go", "delete(w.refusedUntil, namespace)", "_ = 0"}},
+		inEngine("TestAWorkerWhoseClaimWasRefusedTakesThePlaceThatItsOwnTaskGivesBack"),
 	},
 }
