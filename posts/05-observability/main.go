@@ -58,7 +58,11 @@ func shopOf(w *post.World) *Shop {
 }
 
 func checkAddress(address string) error {
-	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil && port != "" {
+		_, err = net.LookupPort("tcp", port) // a number up to 65535, or a name such as http
+	}
+	if err != nil || port == "" {
 		return fmt.Errorf("%q is no address; it looks like localhost:8080", address)
 	}
 	return nil

@@ -120,7 +120,7 @@ func TestInputThatIsRejectedNeverBecomesATask(t *testing.T) {
 func TestWrongUsageIsOneLineAndExitTwo(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"-incident", "flood"}, {"-incident"}, {"-serve", "here"}, {"-serve", "localhost:"}, {"-otlp", "localhost:4318"}, {"-otlp", "ftp://localhost"},
+		{"-incident", "flood"}, {"-incident"}, {"-serve", "here"}, {"-serve", "localhost:"}, {"-serve", "localhost:99999"}, {"-serve", "localhost:-1"}, {"-otlp", "localhost:4318"}, {"-otlp", "ftp://localhost"},
 		{"-hang", "nobody=1s"}, {"-env", "tset"}, {"-task", "ecommerce/process_order"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
