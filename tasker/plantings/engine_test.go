@@ -1,12 +1,14 @@
 package plantings
 
 const (
-	claiming = "tasker/claim.go"
-	flushing = "tasker/flush.go"
-	holding  = "tasker/held.go"
-	working  = "tasker/worker.go"
-	folding  = "tasker/task.go"
-	undo     = "tasker/undo.go"
+	claiming    = "tasker/claim.go"
+	leasing     = "tasker/lease.go"
+	flushing    = "tasker/flush.go"
+	holding     = "tasker/held.go"
+	working     = "tasker/worker.go"
+	folding     = "tasker/task.go"
+	progressing = "tasker/progress.go"
+	undo        = "tasker/undo.go"
 
 	publishing = "tasker/publish.go"
 	neverLost  = "TestEveryCallOfTheStoreMayFailOnceBeforeOrAfterItTookEffect"
@@ -25,7 +27,7 @@ var inTheEngine = []planting{
 		inEngine(neverLost),
 	}, {
 		"engine: a task that the store says is ours is not adopted",
-		[]change{{claiming, "w.adopt(o.Task)", "_ = w.adopt"}},
+		[]change{{leasing, "w.adopt(o.Task)", "_ = w.adopt"}},
 		inEngine("TestATaskWhoseClaimWasNeverAnsweredIsAdopted"),
 	}, {
 		"engine: an attempt that nobody runs is not recorded as lost",
@@ -33,11 +35,11 @@ var inTheEngine = []planting{
 		inEngine("TestATaskWhoseClaimWasNeverAnsweredIsAdopted"),
 	}, {
 		"engine: a task that the store says is not ours is kept",
-		[]change{{claiming, "!h.since.After(sent) && !owned[id]", "!owned[id] && sent.IsZero()"}},
+		[]change{{leasing, "!h.since.After(sent) && !owned[id]", "!owned[id] && sent.IsZero()"}},
 		inEngine("TestCancelEndsRunningHandlersAndStartsNothing"),
 	}, {
 		"engine: a poke that a beat tells of is not looked into",
-		[]change{{claiming, "h.owned && o.Poke != h.poke", "false"}},
+		[]change{{leasing, "h.owned && o.Poke != h.poke", "false"}},
 		inEngine("TestAPokeIsLookedIntoWhileAHandlerRuns"),
 	}, {
 		"engine: a handler begins before its start is stored",
@@ -46,7 +48,7 @@ var inTheEngine = []planting{
 	}, {
 		"engine: a worker goes on after its lease",
 		[]change{
-			{claiming, "w.now.Sub(w.beatAt) >= w.config.Lease", "w.now.Sub(w.beatAt) >= 10*w.config.Lease"},
+			{leasing, "w.now.Sub(w.beatAt) >= w.config.Lease", "w.now.Sub(w.beatAt) >= 10*w.config.Lease"},
 			{working, "next := w.beatAt.Add(w.config.Lease)", "next := w.beatAt.Add(10*w.config.Lease)"},
 		},
 		inEngine("TestAWorkerThatLosesContactLosesItsTasksAndComesBack"),
@@ -80,11 +82,11 @@ var inTheEngine = []planting{
 		inEngine("TestAStopTakesBackWhatNoHandlerHasSeen"),
 	}, {
 		"engine: a lost attempt is not counted",
-		[]change{{folding, "p.LostAttempts++", ""}},
+		[]change{{progressing, "p.LostAttempts++", ""}},
 		inEngine("TestLostAttemptsCountApartAndHaveTheirOwnCeiling"),
 	}, {
 		"engine: the limit counts lost attempts",
-		[]change{{folding, "case Lost:\n\t\tp.Attempts--", "case Lost:"}},
+		[]change{{progressing, "case Lost:\n\t\tp.Attempts--", "case Lost:"}},
 		inEngine("TestLostAttemptsCountApartAndHaveTheirOwnCeiling"),
 	}, {
 		"engine: what was done first is undone first",
@@ -112,7 +114,7 @@ var inTheEngine = []planting{
 		inEngine("TestCancelReachesTheChildrenWhenAskedTo"),
 	}, {
 		"engine: a question has no end",
-		[]change{{folding, "p.ExpiresAt = at.Add(e.Wait.Expires)", "_ = at"}},
+		[]change{{progressing, "p.ExpiresAt = at.Add(e.Wait.Expires)", "_ = at"}},
 		inEngine("TestAQuestionThatNobodyAnswersInTimeFailsTheStep"),
 	}, {
 		"engine: a failure that is tried again is told to nobody",

@@ -2,13 +2,17 @@ package plantings
 
 // The folders and files that are planted in, and the suites that must see it.
 const (
-	memory     = "tasker/memory/memory.go"
-	leases     = "tasker/memory/lease.go"
-	queues     = "tasker/memory/queue.go"
-	appends    = "tasker/postgres/append.go"
-	claims     = "tasker/postgres/claim.go"
-	submits    = "tasker/postgres/submit.go"
-	transacts  = "tasker/postgres/transact.go"
+	memorySubmits = "tasker/memory/memory.go"
+	memoryAppends = "tasker/memory/append.go"
+	memoryLeases  = "tasker/memory/lease.go"
+	memoryQueues  = "tasker/memory/queue.go"
+	memoryPurges  = "tasker/memory/purge.go"
+
+	postgresSubmits   = "tasker/postgres/submit.go"
+	postgresAppends   = "tasker/postgres/append.go"
+	postgresClaims    = "tasker/postgres/claim.go"
+	postgresTransacts = "tasker/postgres/transact.go"
+
 	statements = "tasker/postgres/sql/"
 )
 
@@ -37,59 +41,59 @@ var plantings = append(append(append([]planting{}, inMemory...), inPostgres...),
 var inMemory = []planting{
 	{
 		"memory: the children of a refused record are kept",
-		[]change{{memory, memoryRefuses, memoryRefuses + "for i := range a.Children { s.submit(&a.Children[i], now) }\n"}},
+		[]change{{memoryAppends, memoryRefuses, memoryRefuses + "for i := range a.Children { s.submit(&a.Children[i], now) }\n"}},
 		onMemory("append/a refused append leaves nothing behind"),
 	}, {
 		"memory: a refused claim makes its writer the owner",
-		[]change{{memory, memoryRefuses, memoryRefuses + "if e != nil && writer != nil && a.Change == tasker.OwnRow { s.own(e, writer) }\n"}},
+		[]change{{memoryAppends, memoryRefuses, memoryRefuses + "if e != nil && writer != nil && a.Change == tasker.OwnRow { s.own(e, writer) }\n"}},
 		onMemory("claim/a refused claim has neither record nor owner"),
 	}, {
 		"memory: a refused end is kept",
-		[]change{{memory, memoryRefuses, memoryRefuses + "if e != nil && a.Change == tasker.FinishRow { e.row.State, e.row.FinishedAt = a.State, now }\n"}},
+		[]change{{memoryAppends, memoryRefuses, memoryRefuses + "if e != nil && a.Change == tasker.FinishRow { e.row.State, e.row.FinishedAt = a.State, now }\n"}},
 		onMemory("append/a refused append leaves nothing behind"),
 	}, {
 		"memory: what is sent again pokes again",
-		[]change{{memory, memoryRefuses, memoryRefuses + "if e != nil && a.Poke { s.poke(e, now) }\n"}},
+		[]change{{memoryAppends, memoryRefuses, memoryRefuses + "if e != nil && a.Poke { s.poke(e, now) }\n"}},
 		onMemory("append/what is sent again after others have gone on changes nothing"),
 	}, {
 		"memory: a release ignores that the task was poked",
-		[]change{{memory, "a.Change == tasker.ReleaseRow && e.row.Poke == a.IfPoke", "a.Change == tasker.ReleaseRow"}},
+		[]change{{memoryAppends, "a.Change == tasker.ReleaseRow && e.row.Poke == a.IfPoke", "a.Change == tasker.ReleaseRow"}},
 		onMemory("poke/a release with an older poke keeps its record and leaves the task with its writer"),
 	}, {
 		"memory: a child's end does not poke its parent",
-		[]change{{memory, "if parent := s.tasks[e.row.Parent]; parent != nil {", "if parent := s.tasks[e.row.Parent]; false {"}},
+		[]change{{memoryAppends, "if parent := s.tasks[e.row.Parent]; parent != nil {", "if parent := s.tasks[e.row.Parent]; false {"}},
 		onMemory("poke/a child's end pokes its parent, whoever owns it"),
 	}, {
 		"memory: a late beat revives the dead",
-		[]change{{leases, "dead || w == nil && !b.First {", "!dead && w == nil && !b.First {"}},
+		[]change{{memoryLeases, "dead || w == nil && !b.First {", "!dead && w == nil && !b.First {"}},
 		onMemory("lease/a late beat finds the worker dead"),
 	}, {
 		"memory: a worker claims after its lease",
-		[]change{{memory, "(writer == nil || !now.Before(writer.until))", "writer == nil"}},
+		[]change{{memoryAppends, "(writer == nil || !now.Before(writer.until))", "writer == nil"}},
 		onMemory("claim/a worker whose lease has run out claims nothing, though nobody has noticed"),
 	}, {
 		"memory: a task is offered to those with another template",
-		[]change{{queues, "!slices.Contains(q.Templates, key.template)", "!slices.ContainsFunc(q.Templates, func(k tasker.TemplateKey) bool { return k.Namespace == key.template.Namespace })"}},
+		[]change{{memoryQueues, "!slices.Contains(q.Templates, key.template)", "!slices.ContainsFunc(q.Templates, func(k tasker.TemplateKey) bool { return k.Namespace == key.template.Namespace })"}},
 		onMemory("candidates/only tasks of the templates asked for are offered"),
 	}, {
 		"memory: who comes second for an identity is told that it was stored",
-		[]change{{memory, "return holder.row\n", "return t.Row\n"}},
+		[]change{{memorySubmits, "return holder.row\n", "return t.Row\n"}},
 		onMemory("submit/fifty submits at once with one identity make one task, and all get it"),
 	}, {
 		"memory: an operator sets the state of a task that a worker has",
-		[]change{{memory, "steered := a.Change == tasker.SteerRow && e.owned == nil", "steered := a.Change == tasker.SteerRow"}},
+		[]change{{memoryAppends, "steered := a.Change == tasker.SteerRow && e.owned == nil", "steered := a.Change == tasker.SteerRow"}},
 		onMemory("steer/steering a task that is owned pokes it, and leaves the rest to its owner"),
 	}, {
 		"memory: the end of what a task awaits wakes nobody",
-		[]change{{memory, "if slices.ContainsFunc(e.awaits, over) {", "if false && slices.ContainsFunc(e.awaits, over) {"}},
+		[]change{{memoryAppends, "if slices.ContainsFunc(e.awaits, over) {", "if false && slices.ContainsFunc(e.awaits, over) {"}},
 		onMemory("await/a task that awaits another is woken by a beat once that has ended, not before"),
 	}, {
 		"memory: the dead's tasks count for the limit",
-		[]change{{memory, "\t\tif !now.Before(w.until) {\n\t\t\tcontinue", "\t\tif false {\n\t\t\tcontinue"}},
+		[]change{{memoryAppends, "\t\tif !now.Before(w.until) {\n\t\t\tcontinue", "\t\tif false {\n\t\t\tcontinue"}},
 		onMemory("share/a place under a limit is free again after an end, a rest and a death"),
 	}, {
 		"memory: a child is deleted while its parent goes on",
-		[]change{{memory, "(parent == nil || parent.row.State.Final())", "(parent == nil || true)"}},
+		[]change{{memoryPurges, "(parent == nil || parent.row.State.Final())", "(parent == nil || true)"}},
 		onMemory("retain/a child stays while its parent goes on"),
 	}, {
 		"memory: everybody takes events for a consumer at once",
@@ -101,11 +105,11 @@ var inMemory = []planting{
 var inPostgres = []planting{
 	{
 		"postgres: the children of a refused record are kept",
-		[]change{{appends, "len(children) > 0 && answers[i].Stored {", "len(children) > 0 {"}},
+		[]change{{postgresAppends, "len(children) > 0 && answers[i].Stored {", "len(children) > 0 {"}},
 		onPostgres("append/a refused append leaves nothing behind"),
 	}, {
 		"postgres: a record is kept whose children are not",
-		[]change{{appends, "s.append(ctx, tx, appends)", "s.append(ctx, s.pool, appends)"}},
+		[]change{{postgresAppends, "s.append(ctx, tx, appends)", "s.append(ctx, s.pool, appends)"}},
 		test{"tasker/postgres", "TestARecordWhoseChildrenCannotBeStoredIsNotStored"},
 	}, {
 		"postgres: the record of a writer that is behind is stored all the same",
@@ -159,7 +163,7 @@ var inPostgres = []planting{
 	}, {
 		"postgres: a lease begins by the worker's clock",
 		[]change{
-			{claims, "b.Lease.Microseconds()", "time.Now().Add(b.Lease).UnixMicro()"},
+			{postgresClaims, "b.Lease.Microseconds()", "time.Now().Add(b.Lease).UnixMicro()"},
 			{statements + "join.sql", "clock_timestamp() + $2", "'epoch'::timestamptz + $2"},
 			{statements + "beat.sql", "clock_timestamp() + $2", "'epoch'::timestamptz + $2"},
 		},
@@ -167,7 +171,7 @@ var inPostgres = []planting{
 	}, {
 		"postgres: a lease ends by the worker's clock",
 		[]change{
-			{claims, `batch.Queue(s.sql["bury"])`, `batch.Queue(s.sql["bury"], time.Now())`},
+			{postgresClaims, `batch.Queue(s.sql["bury"])`, `batch.Queue(s.sql["bury"], time.Now())`},
 			{statements + "bury.sql", "expires_at <= clock_timestamp()", "expires_at <= $1::timestamptz"},
 		},
 		onAnotherClock("lease/a late beat finds the worker dead"),
@@ -181,15 +185,15 @@ var inPostgres = []planting{
 		onPostgres("candidates/only tasks of the templates asked for are offered"),
 	}, {
 		"postgres: nobody is told when the next task wakes",
-		[]change{{claims, "found.NextWake = *wake", "_ = *wake"}},
+		[]change{{postgresClaims, "found.NextWake = *wake", "_ = *wake"}},
 		onPostgres("release/the next wake is the earliest of the tasks that one may take"),
 	}, {
 		"postgres: who comes second for an identity is told that it was stored",
-		[]change{{submits, "if stored {\n\t\t\t\trows[i] =", "if stored = true; stored {\n\t\t\t\trows[i] ="}},
+		[]change{{postgresSubmits, "if stored {\n\t\t\t\trows[i] =", "if stored = true; stored {\n\t\t\t\trows[i] ="}},
 		onPostgres("submit/fifty submits at once with one identity make one task, and all get it"),
 	}, {
 		"postgres: what a step wrote stands though its record was refused",
-		[]change{{transacts, "answer, hints = answers[0], more; !answer.Stored {", "answer, hints = answers[0], more; false {"}},
+		[]change{{postgresTransacts, "answer, hints = answers[0], more; !answer.Stored {", "answer, hints = answers[0], more; false {"}},
 		onPostgres("transact/a refused append rolls back, and is answered as refused"),
 	}, {
 		"postgres: the events of a record are out of order",
