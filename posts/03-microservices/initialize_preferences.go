@@ -76,6 +76,10 @@ func (r *Registration) savePreferences(
 	switch {
 	case err != nil:
 		return UserPreferences{}, err
+	case saved.Fallback:
+		// There are some, says one answer, and none, says the other. Defaults
+		// are not what this user wants.
+		return UserPreferences{}, tasker.Retryable("PREFERENCES_UNKNOWN", "the service has defaults and not the user's preferences")
 	case saved.ID == "":
 		return saved, tasker.Permanent("MISSING_PREFERENCES_ID", "the answer has no preferences_id")
 	case saved.Preferences == nil:

@@ -91,6 +91,8 @@ func checkProfile(p Profile) error {
 		return tasker.Permanent("MISSING_PROFILE_ID_IN_RESPONSE", "the answer has no billing_id")
 	case p.Plan == "":
 		return tasker.Permanent("MISSING_PLAN_IN_RESPONSE", "the answer has no plan")
+	case p.Price == 0:
+		return tasker.Permanent("MISSING_PRICE_IN_RESPONSE", "the answer has no price")
 	}
 	return nil
 }
