@@ -36,6 +36,8 @@ type preferencesInput struct {
 	At      Endpoint `initialization:"."`
 }
 
+// snip:begin rest
+
 // InitializePreferences saves the plan's defaults, with what the user wants
 // otherwise. A registration does not wait for a theme: where the service is
 // down it goes on without, says so, and leaves the saving to a task of its
@@ -87,6 +89,8 @@ func (r *Registration) savePreferences(
 	}
 	return saved, nil
 }
+
+// snip:end rest
 
 // goesOnWithout says that the service is away and waiting is over: at the
 // last attempt, or at once where the breaker knows that it is down. What the

@@ -63,6 +63,8 @@ func (r *Registration) SetupBillingProfile(ctx context.Context, in billingInput)
 	return billingOf(profile), nil
 }
 
+// snip:begin rest
+
 // createProfile makes a user's profile, once, or finds the one that they have.
 func (r *Registration) createProfile(
 	ctx context.Context, at Endpoint, wanted NewProfile,
@@ -111,3 +113,5 @@ func annotateBilling(ctx context.Context, plan string, required bool) {
 	tasker.Annotate(ctx, "plan", plan)
 	tasker.Annotate(ctx, "billing_required", required)
 }
+
+// snip:end rest
