@@ -67,16 +67,6 @@ func (r *Registration) CreateUserAccount(ctx context.Context, in createInput) (A
 	return accountOf(user, status), nil
 }
 
-func accountOf(user User, status string) Account {
-	a := Account{
-		UserID: user.ID, Email: user.Email, Plan: user.Plan, Status: status, CreatedAt: user.CreatedAt,
-	}
-	if status == accountCreated {
-		a.Name = user.Name
-	}
-	return a
-}
-
 // sameUser finds the user who has the address already, and lets them pass if
 // they are active, and the one that is wanted. A deactivated account was shut
 // by somebody, and a registration does not open it again. Which field differs
@@ -98,6 +88,8 @@ func (r *Registration) sameUser(ctx context.Context, at Endpoint, wanted NewUser
 		return User{}, tasker.Permanent("USER_CONFLICT", "the address belongs to another registration")
 	}
 }
+
+// snip:begin rest
 
 // emailForm is stricter than the schema, which lets quotes and numbers for
 // hosts pass.
@@ -134,6 +126,16 @@ func checkUser(u User) error {
 	return nil
 }
 
+func accountOf(user User, status string) Account {
+	a := Account{
+		UserID: user.ID, Email: user.Email, Plan: user.Plan, Status: status, CreatedAt: user.CreatedAt,
+	}
+	if status == accountCreated {
+		a.Name = user.Name
+	}
+	return a
+}
+
 func annotateCreate(ctx context.Context, user User, status, source string) {
 	tasker.Annotate(ctx, "operation", "create_user")
 	tasker.Annotate(ctx, "service", "user_service")
@@ -153,3 +155,5 @@ func (a Account) check() error {
 	}
 	return nil
 }
+
+// snip:end rest

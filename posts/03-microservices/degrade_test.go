@@ -35,6 +35,29 @@ func TestWithoutItsServiceARegistrationGoesOnWithDefaultsAndARepair(t *testing.T
 	}
 }
 
+func TestDefaultsAreNotTakenForWhatAUserWants(t *testing.T) {
+	t.Parallel()
+	for fault, attempts := range map[string]int{
+		"preferences=409x1":  2, // there are some, says one answer; there are none, says the next
+		"preferences=lostx1": 2,
+	} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			o := reader.Report(t, registration("ada@example.com", "Ada", "pro", `user:"preferences": {"email_notifications": false}`), "-env", "test", "-service", fault)
+			if o.Exit != 0 || o.Notes.Saved != 1 || o.Notes.Messages != 1 || o.Step("initialize_preferences").Attempts != attempts {
+				t.Fatalf("exit %d, %+v\n%s%s", o.Exit, o.Notes, o.Stdout, o.Stderr)
+			}
+			r := resultsOf(t, o)
+			if p := r.Preferences; len(p.Preferences) != 8 || p.Preferences["email_notifications"] != false || p.CreatedAt.IsZero() {
+				t.Errorf("the preferences are %+v", p)
+			}
+			if !slices.Equal(r.Welcome.Channels, []string{"in_app"}) {
+				t.Errorf("who wants no mail is written to on %v", r.Welcome.Channels)
+			}
+		})
+	}
+}
+
 func TestARepairSavesThePreferencesOnceTheServiceIsBack(t *testing.T) {
 	t.Parallel()
 	for fault, saved := range map[string]string{"preferences=503x4": `"prefs_`, "preferences=lostx3": `"existing_prefs_user_`} {

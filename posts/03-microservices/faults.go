@@ -49,7 +49,7 @@ var faultForm = regexp.MustCompile(`^([a-z]+)=(\d{3}|down|lost|slow|without)(?:x
 func parseFault(text string) (service string, f fault, err error) {
 	parts := faultForm.FindStringSubmatch(text)
 	if parts == nil {
-		return "", f, errors.New("it must be NAME=FAULT, such as billing=503x2; -h lists the faults")
+		return "", f, errors.New("it must be NAME=FAULT, such as billing=503x2")
 	}
 	service, kind, times, argument := parts[1], parts[2], parts[3], parts[4]
 	if !slices.Contains(serviceNames, service) {

@@ -36,6 +36,8 @@ type preferencesInput struct {
 	At      Endpoint `initialization:"."`
 }
 
+// snip:begin rest
+
 // InitializePreferences saves the plan's defaults, with what the user wants
 // otherwise. A registration does not wait for a theme: where the service is
 // down it goes on without, says so, and leaves the saving to a task of its
@@ -76,6 +78,10 @@ func (r *Registration) savePreferences(
 	switch {
 	case err != nil:
 		return UserPreferences{}, err
+	case saved.Fallback:
+		// There are some, says one answer, and none, says the other. Defaults
+		// are not what this user wants.
+		return UserPreferences{}, tasker.Retryable("PREFERENCES_UNKNOWN", "the service has defaults and not the user's preferences")
 	case saved.ID == "":
 		return saved, tasker.Permanent("MISSING_PREFERENCES_ID", "the answer has no preferences_id")
 	case saved.Preferences == nil:
@@ -83,6 +89,8 @@ func (r *Registration) savePreferences(
 	}
 	return saved, nil
 }
+
+// snip:end rest
 
 // goesOnWithout says that the service is away and waiting is over: at the
 // last attempt, or at once where the breaker knows that it is down. What the

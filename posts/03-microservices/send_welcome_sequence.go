@@ -31,6 +31,8 @@ type welcomeInput struct {
 	At          Endpoint    `initialization:"."`
 }
 
+// snip:begin rest
+
 // SendWelcomeSequence welcomes a user, once in their life. The key is the
 // user's and not the step's, so that a second registration finds the first
 // welcome instead of sending another.
@@ -90,3 +92,5 @@ func welcomeOf(a Account, sent Sequence) Welcome {
 	}
 	return w
 }
+
+// snip:end rest

@@ -63,6 +63,8 @@ func (r *Registration) SetupBillingProfile(ctx context.Context, in billingInput)
 	return billingOf(profile), nil
 }
 
+// snip:begin rest
+
 // createProfile makes a user's profile, once, or finds the one that they have.
 func (r *Registration) createProfile(
 	ctx context.Context, at Endpoint, wanted NewProfile,
@@ -91,6 +93,8 @@ func checkProfile(p Profile) error {
 		return tasker.Permanent("MISSING_PROFILE_ID_IN_RESPONSE", "the answer has no billing_id")
 	case p.Plan == "":
 		return tasker.Permanent("MISSING_PLAN_IN_RESPONSE", "the answer has no plan")
+	case p.Price == 0:
+		return tasker.Permanent("MISSING_PRICE_IN_RESPONSE", "the answer has no price")
 	}
 	return nil
 }
@@ -109,3 +113,5 @@ func annotateBilling(ctx context.Context, plan string, required bool) {
 	tasker.Annotate(ctx, "plan", plan)
 	tasker.Annotate(ctx, "billing_required", required)
 }
+
+// snip:end rest

@@ -46,6 +46,8 @@ type activateInput struct {
 	At          Endpoint    `initialization:"."`
 }
 
+// snip:begin rest
+
 // UpdateUserStatus activates the account. It comes last, so that an account
 // is active only when all that belongs to it is there.
 func (r *Registration) UpdateUserStatus(ctx context.Context, in activateInput) (Activation, error) {
@@ -128,3 +130,5 @@ func (in activateInput) summary(now UserStatus) Summary {
 		UserCreatedAt: in.Account.CreatedAt, CompletedAt: now.UpdatedAt,
 	}
 }
+
+// snip:end rest

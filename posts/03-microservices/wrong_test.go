@@ -44,6 +44,7 @@ var whatCanGoWrong = []struct {
 	{name: "and says for how long", service: "billing=503x3:9s", step: "setup_billing_profile", kind: "retryable", code: "HTTP_503", attempts: 3, retryAfter: 9000},
 	{name: "it names no profile", service: "billing=withoutx1:billing_id", step: "setup_billing_profile", kind: "permanent", code: "MISSING_PROFILE_ID_IN_RESPONSE", attempts: 1},
 	{name: "it names no plan", service: "billing=withoutx1:plan", step: "setup_billing_profile", kind: "permanent", code: "MISSING_PLAN_IN_RESPONSE", attempts: 1},
+	{name: "it names no price", service: "billing=withoutx1:price", step: "setup_billing_profile", kind: "permanent", code: "MISSING_PRICE_IN_RESPONSE", attempts: 1},
 	{name: "it says that there is a profile, and has none", service: "billing=409x1", step: "setup_billing_profile", kind: "permanent", code: "RESOURCE_NOT_FOUND", attempts: 1},
 
 	{name: "the preferences are refused", service: "preferences=422x1", step: "initialize_preferences", kind: "permanent", code: "CLIENT_VALIDATION_ERROR", attempts: 1},
@@ -124,6 +125,9 @@ func TestInputThatIsRejectedNeverBecomesATask(t *testing.T) {
 		{"an unknown plan", registration("ada@example.com", "Ada", "gold"), "/user_info/plan"},
 		{"a list of preferences", registration("ada@example.com", "Ada", "pro", `user:"preferences": []`), "/user_info/preferences"},
 		{"a number for a correlation id", registration("ada@example.com", "Ada", "pro", `"correlation_id": 1`), "/correlation_id"},
+		{"a correlation id that no header can carry", registration("ada@example.com", "Ada", "pro", `"correlation_id": "reg_1\nX-Admin: yes"`), "/correlation_id"},
+		{"one that would arrive as another", registration("ada@example.com", "Ada", "pro", `"correlation_id": " reg_1"`), "/correlation_id"},
+		{"one that is too long for a task", registration("ada@example.com", "Ada", "pro", `"correlation_id": "`+strings.Repeat("x", 256)+`"`), "/correlation_id"},
 		{"no JSON", `{"user_info": `, ""},
 	}
 	for _, tt := range tests {

@@ -83,3 +83,39 @@ func TestAPostThatAttendsLeavesOnceAlsoWhereTheRunIsRefused(t *testing.T) {
 		t.Errorf("exit %d\n%s", o.Exit, o.Stderr)
 	}
 }
+
+func TestARunThatFailsOnItsWayReportsNoTasksAndSaysWhyInOneLine(t *testing.T) {
+	t.Parallel()
+	var happened []string
+	for name, attend := range map[string]func(context.Context, *post.World, *tasker.Engine) (func([]*tasker.Task), error){
+		"before": func(context.Context, *post.World, *tasker.Engine) (func([]*tasker.Task), error) {
+			return nil, errors.Join(errors.New("the port is taken"), errors.New("and so is the next"))
+		},
+		"while it works": func(ctx context.Context, _ *post.World, e *tasker.Engine) (func([]*tasker.Task), error) {
+			return func([]*tasker.Task) { _ = e.Stop(context.WithoutCancel(ctx)) }, e.Start(ctx) // which the run does itself
+		},
+	} {
+		failing := listening(&happened, nil)
+		failing.Post.Attend = attend
+		o := failing.Run(t, "", "-json")
+		if o.Exit != 1 || o.Stdout != "{\n  \"tasks\": []\n}\n" {
+			t.Errorf("%s: exit %d with the report %s", name, o.Exit, o.Stdout)
+		}
+		if strings.Count(o.Stderr, "\n") != 1 || !strings.HasPrefix(o.Stderr, "00-mail: ") {
+			t.Errorf("%s: it says %q", name, o.Stderr)
+		}
+	}
+}
+
+func TestAWrongStepIsAnsweredByEachStepOnce(t *testing.T) {
+	t.Parallel()
+	var happened []string
+	two := listening(&happened, nil)
+	two.Post.Templates = []fs.FS{fstest.MapFS{
+		"templates/parcel.yaml":   {Data: []byte(parcel)},
+		"templates/parcel_2.yaml": {Data: []byte(strings.Replace(parcel, "1.0.0", "2.0.0", 1))},
+	}}
+	if o := two.Run(t, "", "-fail", "cary=1"); o.Exit != 2 || !strings.Contains(o.Stderr, `there is no step "cary"; this post has carry;`) {
+		t.Errorf("exit %d: %s", o.Exit, o.Stderr)
+	}
+}

@@ -177,11 +177,16 @@ func (o *options) parseHang(s string) error {
 
 func (o *options) checkStep(step string) error {
 	var names []string
+	add := func(name string) {
+		if !slices.Contains(names, name) { // two versions of a template share most of their steps
+			names = append(names, name)
+		}
+	}
 	for _, t := range o.templates {
 		for i := range t.Steps {
-			names = append(names, t.Steps[i].Name)
+			add(t.Steps[i].Name)
 			if t.Steps[i].Compensate != nil {
-				names = append(names, faultName(t.Steps[i].Name, true))
+				add(faultName(t.Steps[i].Name, true))
 			}
 		}
 	}

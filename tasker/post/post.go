@@ -122,7 +122,7 @@ func (p Post) Main(ctx context.Context, args []string, stdin io.Reader, stdout, 
 		r.say("interrupted")
 		return exitInterrupted
 	case err != nil:
-		r.say("%v", err)
+		r.say("%s", oneLine(err))
 		return exitCode(err)
 	case !report.complete():
 		return exitFailed

@@ -132,9 +132,11 @@ func (r *run) perform(ctx context.Context, store tasker.Store, report *Report) e
 	}
 	r.timeline.start()
 	defer r.timeline.close()
-	if report.Tasks, err = r.work(ctx, store, ids); err != nil {
+	tasks, err := r.work(ctx, store, ids)
+	if err != nil {
 		return err
 	}
+	report.Tasks = tasks
 	leave(report.Tasks)
 	if r.post.Services != nil {
 		report.Services = r.post.Services(r.world)

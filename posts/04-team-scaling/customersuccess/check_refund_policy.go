@@ -30,6 +30,8 @@ type Policy struct {
 	Max              money.Cents
 }
 
+// snip:begin rest
+
 var policies = map[string]Policy{
 	"standard": {WindowDays: 30, RequiresApproval: true, Max: 100_00},
 	"gold":     {WindowDays: 60, RequiresApproval: false, Max: 500_00},
@@ -86,6 +88,8 @@ func (p Policy) check(days int, amount money.Cents) error {
 	}
 	return nil
 }
+
+// snip:end rest
 
 type policyHints struct {
 	CustomerTier      string `json:"customer_tier"`

@@ -99,16 +99,18 @@ func TestEveryFieldOfTheRequestIsOneThatPaymentsDeclares(t *testing.T) {
 	}
 }
 
-func TestAPaymentIDThatThisTeamTakesIsOneThatPaymentsTakes(t *testing.T) {
+func TestAPaymentIDAndAnAmountThatThisTeamTakesAreSuchThatPaymentsTakesThem(t *testing.T) {
 	t.Parallel()
 	ours, err := template.Load(Templates, "templates/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	mine, _ := ours[0].InputSchema.Property("payment_id")
-	theirs, _ := paymentsSchema(t).Property("payment_id")
-	if mine["pattern"] != theirs["pattern"] {
-		t.Errorf("this team takes %v, payments %v", mine["pattern"], theirs["pattern"])
+	for field, limit := range map[string]string{"payment_id": "pattern", "refund_amount": "maximum"} {
+		mine, _ := ours[0].InputSchema.Property(field)
+		theirs, _ := paymentsSchema(t).Property(field)
+		if mine[limit] != theirs[limit] || mine[limit] == nil {
+			t.Errorf("%s: this team takes a %s of %v, payments of %v", field, limit, mine[limit], theirs[limit])
+		}
 	}
 }
 

@@ -30,6 +30,8 @@ type ticketInput struct {
 	Delegation Delegation  `result:"execute_refund_workflow"`
 }
 
+// snip:begin rest
+
 // UpdateTicketStatus waits until payments is done, and only then tells the
 // customer that the ticket is resolved. A refund that has failed for good
 // fails this task too, and so does one that has not ended after a day.
@@ -74,6 +76,8 @@ func refundFailed(refund *tasker.Task) error {
 	}
 	return failure.With("delegated_task_id", refund.ID).With("delegated_task_state", refund.State)
 }
+
+// snip:end rest
 
 var updateVerdicts = sim.Verdicts{
 	"not_found":    {Code: "TICKET_NOT_FOUND"},

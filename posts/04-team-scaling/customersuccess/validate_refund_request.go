@@ -31,6 +31,8 @@ type requestInput struct {
 	PaymentID  string      `context:"payment_id"`
 }
 
+// snip:begin rest
+
 // ValidateRefundRequest finds the ticket, and by it the purchase and its
 // payment. A payment that the request names goes before that of the ticket.
 func (d *Desk) ValidateRefundRequest(ctx context.Context, in requestInput) (ValidRequest, error) {
@@ -88,6 +90,8 @@ func tierOf(customerID string) string {
 	}
 	return "standard"
 }
+
+// snip:end rest
 
 var ticketVerdicts = sim.Verdicts{
 	"closed":     {Code: "TICKET_CLOSED"},

@@ -38,6 +38,8 @@ type refundInput struct {
 // arrival is how long a refund takes to reach the card.
 const arrival = 5 * 24 * time.Hour
 
+// snip:begin rest
+
 // ProcessGatewayRefund moves the money, once, however often it runs: the
 // gateway answers a key that it knows with the refund that it has made.
 func (d *Desk) ProcessGatewayRefund(ctx context.Context, in refundInput) (GatewayRefund, error) {
@@ -74,6 +76,8 @@ var refundVerdicts = sim.Verdicts{
 	"pending":         {Code: "REFUND_PENDING", RetryAfter: 15 * time.Second},
 	sim.Anything:      {Code: "UNKNOWN_STATUS", RetryAfter: 30 * time.Second},
 }
+
+// snip:end rest
 
 type refundHints struct {
 	RefundID  string `json:"refund_id"`

@@ -30,6 +30,8 @@ type eligibilityInput struct {
 	Amount    money.Cents `context:"refund_amount"`
 }
 
+// snip:begin rest
+
 // ValidatePaymentEligibility asks the gateway whether the payment is there, and
 // whether so much of it is left to be given back.
 func (d *Desk) ValidatePaymentEligibility(ctx context.Context, in eligibilityInput) (Eligibility, error) {
@@ -90,6 +92,8 @@ var eligibilityVerdicts = sim.Verdicts{
 	"processing":         {Code: "PAYMENT_PROCESSING", RetryAfter: 30 * time.Second},
 	sim.Anything:         {Code: "UNKNOWN_STATUS", RetryAfter: 30 * time.Second},
 }
+
+// snip:end rest
 
 type eligibilityHints struct {
 	PaymentID      string      `json:"payment_id"`

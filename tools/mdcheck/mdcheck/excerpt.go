@@ -152,6 +152,7 @@ func (c *check) snippet(d *directive) (*excerpt, error) {
 		if e.decl == nil && strings.HasSuffix(f.path, ".go") {
 			e.decl = c.golang(f).enclosing(e.at.start)
 		}
+		e.at = withoutBlankEnds(f.text, e.at)
 	}
 	if err := e.cutOut(strings.FieldsFunc(d.get("omit"), func(r rune) bool { return r == ' ' || r == ',' })); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.get("src"), err)

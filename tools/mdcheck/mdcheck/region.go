@@ -16,7 +16,7 @@ import (
 //	// snip:end charge
 //
 // Regions may lie within each other and may not overlap. The comments
-// themselves are never shown.
+// themselves are never shown, nor are blank lines next to them.
 
 // mark is one of these comments.
 type mark struct {
@@ -112,6 +112,22 @@ func (f *source) region(name string, within span) (span, error) {
 		return span{}, fmt.Errorf("region %s is there %d times, at lines %d and %d; each needs a name of its own", name, len(found), lineOf(f.text, found[0].start), lineOf(f.text, found[1].start))
 	}
 	return found[0], nil
+}
+
+// withoutBlankEnds leaves out blank lines at either end: a comment that stands
+// between two declarations has some around it.
+func withoutBlankEnds(text []byte, s span) span {
+	for line := range bytes.Lines(text[s.start:s.end]) {
+		if len(bytes.TrimSpace(line)) > 0 {
+			break
+		}
+		s.start += len(line)
+	}
+	shown := bytes.TrimRight(text[s.start:s.end], " \t\r\n")
+	if rest := text[s.start+len(shown) : s.end]; len(shown) > 0 {
+		s.end = s.start + len(shown) + bytes.IndexByte(rest, '\n') + 1
+	}
+	return s
 }
 
 func misplacedEnd(text []byte, open []mark, m mark) error {
