@@ -24,7 +24,7 @@ import (
 type run struct {
 	post    Post
 	options *options
-	stdout  io.Writer
+	stdout  *output
 	stderr  io.Writer
 
 	where    string // the database's URL, where another command can use it after this one
@@ -132,10 +132,12 @@ func (r *run) perform(ctx context.Context, store tasker.Store, report *Report) e
 	}
 	r.timeline.start()
 	defer r.timeline.close()
-	if report.Tasks, err = r.work(ctx, store, ids); err != nil {
+	tasks, err := r.work(ctx, store, ids)
+	if err != nil {
 		return err
 	}
-	leave(report.Tasks)
+	report.Tasks = tasks
+	leave(tasks)
 	if r.post.Services != nil {
 		report.Services = r.post.Services(r.world)
 	}
