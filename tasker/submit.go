@@ -232,6 +232,8 @@ func inputOf(context any) (json.RawMessage, error) {
 		err = payload.CheckAmbiguous(input)
 	}
 	switch {
+	case err != nil && isJSON && !json.Valid(raw):
+		return nil, &Rejected{Code: CodeInvalidInput, Message: err.Error()} // a pointer into it would lead nowhere
 	case err != nil:
 		return nil, invalidInput(err)
 	case !bytes.HasPrefix(bytes.TrimSpace(input), []byte("{")):
