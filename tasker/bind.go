@@ -2,6 +2,7 @@ package tasker
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -311,11 +312,23 @@ func (b *binding) input(a *Attempt, steps []TaskStep) (any, error) {
 		}
 		target, err := v.FieldByIndexErr(f.index)
 		if err == nil {
-			err = json.Unmarshal(raw, target.Addr().Interface())
+			err = fill(target.Addr().Interface(), raw)
 		}
 		if err != nil {
 			return nil, Permanent(CodeInput, "field %s of %s: %s", b.handler.in.FieldByIndex(f.index).Name, b.handler.in, strings.TrimPrefix(err.Error(), "json: "))
 		}
 	}
 	return in, nil
+}
+
+// fill decodes a part of a handler's input. To JSON Schema 2.0 and 1e3 are
+// integers (draft 2020-12 validation, section 6.1.1), to encoding/json they are
+// none: what it refuses is tried once more with such numbers in plain digits.
+func fill(target any, raw json.RawMessage) error {
+	err := json.Unmarshal(raw, target)
+	var misfit *json.UnmarshalTypeError
+	if errors.As(err, &misfit) && json.Unmarshal(payload.PlainIntegers(raw), target) == nil {
+		return nil
+	}
+	return err
 }

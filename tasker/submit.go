@@ -232,12 +232,23 @@ func inputOf(context any) (json.RawMessage, error) {
 		err = payload.CheckAmbiguous(input)
 	}
 	switch {
+	case err != nil && isJSON && !json.Valid(raw):
+		return nil, &Rejected{Code: CodeInvalidInput, Message: err.Error()} // a pointer into it would lead nowhere
 	case err != nil:
-		return nil, &Rejected{Code: CodeInvalidInput, Message: err.Error()}
+		return nil, invalidInput(err)
 	case !bytes.HasPrefix(bytes.TrimSpace(input), []byte("{")):
 		return nil, &Rejected{Code: CodeInvalidInput, Message: "the context must be a JSON object"}
 	}
 	return input, nil
+}
+
+// invalidInput rejects what no store keeps, with its place where it has one.
+func invalidInput(err error) *Rejected {
+	var found *payload.Error
+	if errors.As(err, &found) {
+		return &Rejected{Code: CodeInvalidInput, Errors: []template.Violation{{Path: found.Path, Message: found.Fault}}}
+	}
+	return &Rejected{Code: CodeInvalidInput, Message: err.Error()}
 }
 
 // hashOf is the SHA-256 of a document with its keys in order, so that equal
@@ -301,5 +312,8 @@ func (e *Engine) enrich(ctx context.Context, p *plan, row *Row, input json.RawMe
 		return input, nil
 	}
 	maps.Copy(parts, extra)
-	return payload.Encode(parts)
+	if raw, err = payload.Encode(parts); err != nil {
+		return nil, invalidInput(fmt.Errorf("with what the task handler adds, %w", err))
+	}
+	return raw, nil
 }

@@ -53,6 +53,68 @@ func TestARequestThatIsAtFaultIsRejectedWithACodeAndAPlace(t *testing.T) {
 	}
 }
 
+func TestWhatNoStoreKeepsIsRejectedWithItsPlaceApartFromItsFault(t *testing.T) {
+	t.Parallel()
+	s := open(t, oneStep, tasker.Handlers{"a": fine})
+	_, err := s.Submit(t.Context(), request(json.RawMessage(`{"a": {"b": ["x", "\u0000"]}}`)))
+	var rejected *tasker.Rejected
+	if !errors.As(err, &rejected) || len(rejected.Errors) != 1 {
+		t.Fatalf("the error is %v, want one violation", err)
+	}
+	if v := rejected.Errors[0]; v.Path != "/a/b/1" || strings.Contains(v.Message, v.Path) {
+		t.Errorf("the violation is %q at %q", v.Message, v.Path)
+	}
+}
+
+func TestAContextThatGrowsOverTheLimitWhenItIsEnrichedIsRejected(t *testing.T) {
+	t.Parallel()
+	handler := tasker.OnSubmit(func(context.Context, struct{}) (map[string]string, error) {
+		return map[string]string{"more": "and more"}, nil
+	})
+	s := open(t, "task_handler: {callable: th}\n"+oneStep, tasker.Handlers{"a": fine, "th": handler})
+	full := map[string]string{"a": strings.Repeat("x", 1<<20-len(`{"a":""}`))}
+	var rejected *tasker.Rejected
+	if _, err := s.Submit(t.Context(), request(full)); !errors.As(err, &rejected) || rejected.Code != tasker.CodeInvalidInput {
+		t.Errorf("a full context that is added to gives %v", err)
+	}
+}
+
+func TestAHandlerReadsAWholeNumberHoweverItIsWritten(t *testing.T) {
+	t.Parallel()
+	type line struct {
+		N int64 `json:"n"`
+	}
+	type sum struct {
+		Sum int64   `json:"sum"`
+		F   float64 `json:"f"`
+	}
+	adds := tasker.Step(func(_ context.Context, in struct {
+		Lines []line  `context:"lines"`
+		F     float64 `context:"f"`
+	}) (sum, error) {
+		out := sum{F: in.F}
+		for _, l := range in.Lines {
+			out.Sum += l.N
+		}
+		return out, nil
+	})
+	s := start(t, "input_schema: {properties: {f: {type: number}, lines: {type: array, items: {type: object, properties: {n: {type: integer}}}}}}\n"+oneStep, tasker.Handlers{"a": adds})
+	for _, tt := range []struct{ input, result, code string }{
+		{`{"lines": [{"n": 1}, {"n": 2.0}, {"n": 1e3}, {"n": 250e-1}], "f": 0.5}`, `{"sum":1028,"f":0.5}`, ""},
+		{`{"lines": [{"n": -3.00}], "f": 1.0}`, `{"sum":-3,"f":1}`, ""},
+		{`{"lines": [{"n": 9223372036854775808.0}]}`, "", tasker.CodeInput},
+	} {
+		submitted, err := s.Submit(t.Context(), request(json.RawMessage(tt.input)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := s.await(submitted.ID).Steps[0]
+		if string(step.Result) != tt.result || step.Error != nil && step.Error.Code != tt.code {
+			t.Errorf("%s gives %s and %v, want %s%s", tt.input, step.Result, step.Error, tt.result, tt.code)
+		}
+	}
+}
+
 func TestTheTaskHandlerEnrichesOrRejects(t *testing.T) {
 	t.Parallel()
 	type added struct {

@@ -82,6 +82,29 @@ func TestTheFeesAreInTheMetadataOfThePayment(t *testing.T) {
 	}
 }
 
+func TestEachStepNotesWhatItDidAndByWhichService(t *testing.T) {
+	t.Parallel()
+	o := reader.Report(t, string(example))
+	for _, tt := range []struct{ step, operation, header, service string }{
+		{"validate_cart", "validate_cart", "", ""},
+		{"process_payment", "process_payment", "X-Payment-Gateway", "SimulatedPaymentService"},
+		{"update_inventory", "update_inventory", "X-Inventory-Service", "MockInventoryService"},
+		{"create_order", "create_order", "X-Order-Service", "OrderManagement"},
+		{"send_confirmation", "send_confirmation_email", "X-Email-Service", "MockEmailService"},
+	} {
+		var notes struct {
+			Operation string            `json:"operation"`
+			Headers   map[string]string `json:"http_headers"`
+		}
+		if err := json.Unmarshal(o.Step(tt.step).Metadata, &notes); err != nil {
+			t.Fatal(err)
+		}
+		if notes.Operation != tt.operation || notes.Headers[tt.header] != tt.service {
+			t.Errorf("%s notes %+v, want %s by %s", tt.step, notes, tt.operation, tt.service)
+		}
+	}
+}
+
 func TestInputThatIsRejectedNeverBecomesATask(t *testing.T) {
 	t.Parallel()
 	good := order("tok_test_valid", "38.38", 1, 1)
@@ -90,10 +113,18 @@ func TestInputThatIsRejectedNeverBecomesATask(t *testing.T) {
 		{"a quantity of nothing", order("tok_test_valid", "38.38", 1, 0), "/cart_items/0/quantity"},
 		{"no product", strings.Replace(good, `"product_id": 1, `, "", 1), "/cart_items/0/product_id"},
 		{"a bad address", strings.Replace(good, "customer@example.com", "nobody", 1), "/customer_info/email"},
+		{"an address of nobody", strings.Replace(good, "customer@example.com", "@example.com", 1), "/customer_info/email"},
+		{"no address", strings.Replace(good, "customer@example.com", "", 1), "/customer_info/email"},
+		{"an address in two words", strings.Replace(good, "customer@example.com", `\"a b\"@example.com`, 1), "/customer_info/email"},
+		{"an address with two @", strings.Replace(good, "customer@example.com", `\"a@b\"@example.com`, 1), "/customer_info/email"},
 		{"no customer", strings.Replace(good, `"customer_info"`, `"somebody"`, 1), "/customer_info"},
 		{"no token", strings.Replace(good, `"token"`, `"tokens"`, 1), "/payment_info/token"},
 		{"a tier that is not sold", strings.Replace(good, `"name": "Robin Marsh"`, `"name": "R", "tier": "gold"`, 1), "/customer_info/tier"},
 		{"half a cent", strings.Replace(good, "38.38", "38.385", 1), "/payment_info/amount"},
+		{"more money than there is", strings.Replace(good, "38.38", "1e30", 1), "/payment_info/amount"},
+		{"a quantity that no number holds", strings.Replace(good, `"quantity": 1`, `"quantity": 9223372036854775808`, 1), "/cart_items/0/quantity"},
+		{"a product that no number holds", strings.Replace(good, `"product_id": 1`, `"product_id": 1e30`, 1), "/cart_items/0/product_id"},
+		{"text that no store keeps", strings.Replace(good, "Robin", `\u0000`, 1), "/customer_info/name"},
 		{"no JSON", `{"cart_items": [`, ""},
 		{"a list", `[]`, ""},
 		{"nothing", ``, ""},
@@ -112,6 +143,14 @@ func TestInputThatIsRejectedNeverBecomesATask(t *testing.T) {
 				t.Error("standard error says nothing")
 			}
 		})
+	}
+}
+
+func TestAWholeNumberMayBeWrittenWithAFraction(t *testing.T) {
+	t.Parallel()
+	o := reader.Report(t, strings.Replace(order("tok_test_valid", "7.077e1", 1, 2), `"product_id": 1, "quantity": 2`, `"product_id": 1.0, "quantity": 0.2e1`, 1), "-env", "test")
+	if o.Exit != 0 || o.Notes.Charged != "70.77" {
+		t.Errorf("exit %d, charged %s\n%s", o.Exit, o.Notes.Charged, o.Stderr)
 	}
 }
 

@@ -135,6 +135,11 @@ func TestTheLocalServerEndsWithTheRunUnlessItIsKeptOrCrashes(t *testing.T) {
 		t.Errorf("the run has ended and its server, process %d, has not", server)
 	}
 
+	o = reader.Start(t, customer("who waits for a person"), environment, "-db", "postgres", "-input", "-", "-fail", "create_order=permanent", "-fail", "undo:process_payment=permanent").End(t)
+	if o.Exit != 1 || !strings.HasSuffix(o.Stdout, "-fail undo:process_payment=permanent -keep\n") {
+		t.Errorf("exit %d, and a person is not led to a server that stays:\n%s", o.Exit, o.Stdout)
+	}
+
 	o = reader.Start(t, input, environment, "-db", "postgres", "-input", "-", "-keep").End(t)
 	if o.Exit != 0 || pid() == 0 {
 		t.Fatalf("exit %d, the kept server is process %d\n%s", o.Exit, pid(), o.Stderr)
@@ -144,8 +149,8 @@ func TestTheLocalServerEndsWithTheRunUnlessItIsKeptOrCrashes(t *testing.T) {
 	if connect == nil || stop == nil {
 		t.Fatalf("it does not say how to connect and how to stop it:\n%s", o.Stderr)
 	}
-	if tasks := posttest.Ask[int](t, connect[1], "select count(*) from tasker.tasks"); tasks != 2 {
-		t.Errorf("the kept server has %d tasks, want 2", tasks)
+	if tasks := posttest.Ask[int](t, connect[1], "select count(*) from tasker.tasks"); tasks != 3 {
+		t.Errorf("the kept server has %d tasks, want 3", tasks)
 	}
 	if out, err := exec.Command("sh", "-c", stop[1]).CombinedOutput(); err != nil {
 		t.Errorf("%s: %v\n%s", stop[1], err, out)

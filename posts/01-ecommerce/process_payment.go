@@ -110,7 +110,7 @@ func gatewayVerdict(err error) error {
 // noteCharge puts beside the result what whoever looks into a charge asks for.
 func noteCharge(ctx context.Context, charge Charge) {
 	tasker.Annotate(ctx, "operation", "process_payment")
-	tasker.Annotate(ctx, "execution_hints", paymentHints{"simulated", charge.Amount, feesOf(charge.Amount), 150})
+	tasker.Annotate(ctx, "execution_hints", paymentHints{"mock", charge.Amount, feesOf(charge.Amount), 150})
 	tasker.Annotate(ctx, "http_headers", map[string]string{
 		"X-Payment-Gateway": "SimulatedPaymentService",
 		"X-Payment-ID":      charge.PaymentID,

@@ -57,7 +57,7 @@ func noteMail(ctx context.Context, mail Mail) {
 	tasker.Annotate(ctx, "operation", "send_confirmation_email")
 	tasker.Annotate(ctx, "execution_hints", mailHints{mail.To, "order_confirmation", "sent", mail.SentAt})
 	tasker.Annotate(ctx, "http_headers", map[string]string{
-		"X-Email-Service": "SimulatedEmailService",
+		"X-Email-Service": "MockEmailService",
 		"X-Message-ID":    mail.MessageID,
 		"X-Recipient":     mail.To,
 	})

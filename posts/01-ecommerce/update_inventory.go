@@ -70,7 +70,7 @@ func noteInventory(ctx context.Context, inventory Inventory) {
 	tasker.Annotate(ctx, "operation", "update_inventory")
 	tasker.Annotate(ctx, "execution_hints", inventoryHints{len(inventory.Products), inventory.TotalReserved, inventory.UpdatedAt})
 	tasker.Annotate(ctx, "http_headers", map[string]string{
-		"X-Inventory-Service": "SimulatedInventoryService",
+		"X-Inventory-Service": "MockInventoryService",
 		"X-Reservation-Count": strconv.Itoa(len(inventory.Products)),
 		"X-Total-Quantity":    strconv.FormatInt(inventory.TotalReserved, 10),
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/payload"
 )
 
 // Day is a day as 2025-11-30, so that days compare as texts do.
@@ -50,5 +51,5 @@ func (p *Pipeline) CheckRequest(_ context.Context, in requestInput) (Request, er
 	if in.Wanted == nil {
 		return request, nil
 	}
-	return request, json.Unmarshal(in.Wanted, &request.Quality) // over the defaults
+	return request, json.Unmarshal(payload.PlainIntegers(in.Wanted), &request.Quality) // over the defaults
 }

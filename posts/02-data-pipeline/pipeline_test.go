@@ -218,6 +218,7 @@ func TestARequestThatIsRefusedNeverBecomesATask(t *testing.T) {
 		{"an empty id", november(""), "INVALID_INPUT", "/pipeline_id"},
 		{"a threshold that nobody knows", thresholds(`{"min_orders": 1}`), "INVALID_INPUT", "/quality_thresholds"},
 		{"less than nothing", thresholds(`{"min_order_records": -1}`), "INVALID_INPUT", "/quality_thresholds/min_order_records"},
+		{"more rows than there can be", thresholds(`{"min_customer_records": 1e30}`), "INVALID_INPUT", "/quality_thresholds/min_customer_records"},
 		{"more than all", thresholds(`{"max_null_share": 1.5}`), "INVALID_INPUT", "/quality_thresholds/max_null_share"},
 		{"a list", `[]`, "INVALID_INPUT", ""},
 		{"half a document", `{"date_range": {`, "INVALID_INPUT", ""},

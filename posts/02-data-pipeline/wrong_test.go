@@ -33,6 +33,7 @@ var whatCanGoWrong = []struct {
 	{name: "nor are customers without names and tiers", args: []string{"-source", "crm=holes"}, step: "extract_customer_data", kind: "permanent", code: "DATA_QUALITY_FAILED", attempts: 1, reads: 1},
 	{name: "nor sales without products", args: []string{"-source", "sales=holes"}, step: "extract_sales_data", kind: "permanent", code: "DATA_QUALITY_FAILED", attempts: 1, reads: 1},
 	{name: "nor fewer orders than the request wants", input: strings.Replace(november("p"), `"pipeline_id"`, `"quality_thresholds": {"min_order_records": 6}, "pipeline_id"`, 1), step: "extract_sales_data", kind: "permanent", code: "DATA_QUALITY_FAILED", attempts: 1, reads: 1},
+	{name: "whichever way it writes their number", input: strings.Replace(november("p"), `"pipeline_id"`, `"quality_thresholds": {"min_order_records": 0.6e1}, "pipeline_id"`, 1), step: "extract_sales_data", kind: "permanent", code: "DATA_QUALITY_FAILED", attempts: 1, reads: 1},
 	{name: "a step that fails for good does so at once", args: []string{"-fail", "extract_sales_data=permanent"}, step: "extract_sales_data", kind: "permanent", code: "INJECTED_FAILURE", attempts: 1, reads: 0},
 }
 

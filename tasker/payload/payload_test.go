@@ -569,6 +569,21 @@ func BenchmarkStorableText(b *testing.B) {
 	}
 }
 
+func TestPlainIntegersWritesWholeNumbersInDigitsAndNothingElse(t *testing.T) {
+	for doc, want := range map[string]string{
+		`{"n":2.0,"list":[1e3,250e-1,-3.00,0.0,7]}`: `{"list":[1000,25,-3,0,7],"n":2}`,
+		`[0.5,1e-3,1.000000000000000000001]`:        `[0.5,1e-3,1.000000000000000000001]`,
+		`[9223372036854775807.0]`:                   `[9223372036854775807]`,
+		`[9223372036854775808.0,1e300]`:             `[9223372036854775808.0,1e300]`,
+		`["2.0",null,true]`:                         `["2.0",null,true]`,
+		`{"open":`:                                  `{"open":`,
+	} {
+		if got := string(PlainIntegers([]byte(doc))); got != want {
+			t.Errorf("%s becomes %s, want %s", doc, got, want)
+		}
+	}
+}
+
 func TestFoldAgreesWithEqualFold(t *testing.T) {
 	byFold := map[string]rune{}
 	for r := rune(0); r <= utf8.MaxRune; r++ {

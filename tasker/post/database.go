@@ -85,6 +85,7 @@ func openDatabase(ctx context.Context, o *options, say func(string, ...any)) (*d
 			server.stop()
 			return nil, err
 		}
+		db.lasting = ""
 		if o.keep {
 			db.lasting = server.url
 		}

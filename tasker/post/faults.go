@@ -35,10 +35,10 @@ func (f *faults) middleware(next tasker.Runner) tasker.Runner {
 	return func(ctx context.Context) (any, error) {
 		a := tasker.Current(ctx)
 		step := faultName(a.Step, a.Undo)
+		lost, permanent := f.takeFailure(step) // counts attempts, also one that hangs until its time is over
 		if err := wait(ctx, f.takeHang(step)); err != nil {
 			return nil, err
 		}
-		lost, permanent := f.takeFailure(step)
 		if permanent {
 			return nil, tasker.Permanent(codeInjected, "%s fails for good, as -fail asks", step)
 		}

@@ -1,6 +1,7 @@
 package post
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -44,7 +45,7 @@ type failure struct {
 var errHelp = errors.New("help is wanted")
 
 // parse reads the command line. Its errors are one line each.
-func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
+func (p Post) parse(ctx context.Context, args []string, stdin io.Reader) (*options, error) {
 	o := &options{args: args, fail: map[string]failure{}, hang: map[string]time.Duration{}, own: map[string][]string{}}
 	for _, files := range p.Templates {
 		templates, err := template.Load(files, "templates/*.yaml")
@@ -63,7 +64,7 @@ func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
 	flags.Func("crash-in", "", func(s string) error { o.crashIn = s; return o.checkStep(s) })
 	flags.StringVar(&o.key, "key", "", "")
 	flags.BoolVar(&o.json, "json", false, "")
-	flags.StringVar(&o.environment, "env", os.Getenv("TASKER_ENV"), "")
+	flags.StringVar(&o.environment, "env", "", "")
 	flags.IntVar(&o.n, "n", 1, "")
 	flags.Func("fail", "", func(s string) error { return o.parseFail(s) })
 	flags.Func("hang", "", func(s string) error { return o.parseHang(s) })
@@ -92,7 +93,7 @@ func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
 	if err := o.checkDB(); err != nil {
 		return nil, err
 	}
-	o.input, err = readInput(*input, p.Example, stdin)
+	o.input, err = readInput(ctx, *input, p.Example, stdin)
 	return o, err
 }
 
@@ -126,7 +127,13 @@ func findTask(templates []*template.Template, task string) (*template.Template, 
 	return found, nil
 }
 
+// checkEnvironment holds -env to what the templates have. TASKER_ENV is the
+// default.
 func (o *options) checkEnvironment() error {
+	from := "-env"
+	if o.environment == "" {
+		o.environment, from = os.Getenv("TASKER_ENV"), "TASKER_ENV"
+	}
 	var known []string
 	for _, t := range o.templates {
 		known = append(known, t.Environments()...)
@@ -134,7 +141,7 @@ func (o *options) checkEnvironment() error {
 	known = append(known, "development")
 	slices.Sort(known)
 	if o.environment != "" && !slices.Contains(known, o.environment) {
-		return usagef("-env %s: no template has it; there is %s", o.environment, strings.Join(slices.Compact(known), ", "))
+		return usagef("%s %s: no template has it; there is %s", from, o.environment, strings.Join(slices.Compact(known), ", "))
 	}
 	return nil
 }
@@ -197,25 +204,41 @@ func (o *options) checkStep(step string) error {
 }
 
 // readInput reads the task's context: a file, standard input for "-", or the
-// post's example.
-func readInput(file string, example []byte, stdin io.Reader) (json.RawMessage, error) {
-	raw := example
-	switch file {
-	case "":
-	case "-":
-		var err error
-		if raw, err = io.ReadAll(io.LimitReader(stdin, payload.MaxBytes+1)); err != nil {
-			return nil, usagef("-input -: %v", err)
-		}
-	default:
+// post's example. It may have to wait for who writes it; the end of ctx ends
+// that.
+func readInput(ctx context.Context, file string, example []byte, stdin io.Reader) (json.RawMessage, error) {
+	if file == "" {
+		return example, nil
+	}
+	type result struct {
+		raw []byte
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		raw, err := readAll(file, stdin)
+		done <- result{raw, err}
+	}()
+	select {
+	case r := <-done:
+		return r.raw, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func readAll(file string, stdin io.Reader) ([]byte, error) {
+	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
 			return nil, usagef("-input: %v", err)
 		}
 		defer f.Close()
-		if raw, err = io.ReadAll(io.LimitReader(f, payload.MaxBytes+1)); err != nil {
-			return nil, usagef("-input: %v", err)
-		}
+		stdin = f
+	}
+	raw, err := io.ReadAll(io.LimitReader(stdin, payload.MaxBytes+1))
+	if err != nil {
+		return nil, usagef("-input: %v", err)
 	}
 	return raw, nil
 }

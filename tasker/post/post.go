@@ -100,16 +100,30 @@ func Run(p Post) {
 // Main is the whole program, with its exit code as the result. Tests call it
 // as Run does.
 func (p Post) Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	o, err := p.parse(args, stdin)
-	if errors.Is(err, errHelp) {
+	out := &output{to: stdout}
+	code := p.run(ctx, args, stdin, out, stderr)
+	if err := out.lost(); err != nil {
+		fmt.Fprintf(stderr, "%s: standard output could not be written, so what is there is not all: %v\n", p.Name, err)
+		return max(code, exitFailed)
+	}
+	return code
+}
+
+func (p Post) run(ctx context.Context, args []string, stdin io.Reader, stdout *output, stderr io.Writer) int {
+	r := &run{post: p, stdout: stdout, stderr: stderr}
+	o, err := p.parse(ctx, args, stdin)
+	switch {
+	case errors.Is(err, errHelp):
 		fmt.Fprint(stdout, p.help())
 		return exitComplete
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
+	case err != nil && ctx.Err() != nil:
+		r.say("interrupted")
+		return exitInterrupted
+	case err != nil:
+		r.say("%v", err)
 		return exitCode(err)
 	}
-	r := &run{post: p, options: o, stdout: stdout, stderr: stderr}
+	r.options = o
 	report, err := r.execute(ctx)
 	if o.json {
 		writeJSON(stdout, report)
@@ -134,7 +148,7 @@ func writeJSON(w io.Writer, report *Report) {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(report) // a reader that has gone away wants no more
+	_ = encoder.Encode(report) // output keeps the error
 }
 
 // usage is an error of whoever typed the command.

@@ -106,23 +106,34 @@ func (r *run) summarize(report *Report) {
 // for a person, or this run on, or what is worth seeing after it.
 func (r *run) suggestion(report *Report) string {
 	command := "go run ./posts/" + r.post.Name
-	if r.goesOn(report) {
-		return strings.TrimSpace(command + " " + strings.Join(r.options.args, " "))
-	}
-	if r.where == "" {
+	same := strings.TrimSpace(command + " " + strings.Join(r.options.args, " "))
+	verb, what := wanted(report)
+	switch {
+	case r.goesOn(report):
+		return same
+	case verb != "" && r.where != "":
+		return fmt.Sprintf("go run ./tools/taskerctl %s -db '%s' %s", verb, r.where, what)
+	case verb != "" && r.options.db == onPostgres:
+		return same + " -keep" // or its server is gone before a person can help
+	default:
 		return command + " " + r.next()
 	}
+}
+
+// wanted is what taskerctl does for the first task that waits for a person:
+// its command, and what that is about.
+func wanted(report *Report) (verb, what string) {
 	for _, t := range report.Tasks {
 		if t.State == tasker.TaskBlocked {
-			return fmt.Sprintf("go run ./tools/taskerctl tasks retry -db '%s' %s", r.where, t.ID)
+			return "tasks retry", t.ID.String()
 		}
 		for i := range t.Steps {
 			if s := &t.Steps[i]; s.State == tasker.StepWaiting && s.Wait != nil && s.Wait.Task.IsZero() {
-				return fmt.Sprintf("go run ./tools/taskerctl approvals approve -db '%s' %s %s", r.where, t.ID, s.Name)
+				return "approvals approve", t.ID.String() + " " + s.Name
 			}
 		}
 	}
-	return command + " " + r.next()
+	return "", ""
 }
 
 // goesOn says that the same command would go on with this run.

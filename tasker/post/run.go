@@ -24,7 +24,7 @@ import (
 type run struct {
 	post    Post
 	options *options
-	stdout  io.Writer
+	stdout  *output
 	stderr  io.Writer
 
 	where    string // the database's URL, where another command can use it after this one
@@ -137,7 +137,7 @@ func (r *run) perform(ctx context.Context, store tasker.Store, report *Report) e
 		return err
 	}
 	report.Tasks = tasks
-	leave(report.Tasks)
+	leave(tasks)
 	if r.post.Services != nil {
 		report.Services = r.post.Services(r.world)
 	}

@@ -32,7 +32,10 @@ func (r *run) work(ctx context.Context, store tasker.Store, ids []tasker.ID) ([]
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease)
 	defer cancel()
-	if failure = errors.Join(failure, r.engine.Stop(stop)); failure != nil {
+	if err := r.engine.Stop(stop); failure == nil {
+		failure = err // where the run has failed, its reason says more
+	}
+	if failure != nil {
 		return nil, failure
 	}
 	tasks := make([]*tasker.Task, len(ids))

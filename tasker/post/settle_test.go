@@ -29,7 +29,7 @@ const transfer = `
 name: transfer
 namespace_name: vault
 version: 2.0.0
-steps: [{name: carry, handler: {callable: carry}}]
+steps: [{name: carry, handler: {callable: carry}, timeout_seconds: 30}]
 `
 
 // bank is a post with a question and a sub-task. approver answers, if it is

@@ -94,8 +94,7 @@ func (b *table) lookBack(task *tasker.Task) {
 
 func (b *table) take(e *entry) {
 	if e.text != "" {
-		said := []rune(fmt.Sprintf("%s  %s", e.subject, e.text))
-		b.said = append(b.said, string(said[:min(len(said), b.width)])) // a line that wraps would count as two
+		b.said = append(b.said, cut(e.subject+"  "+e.text, b.width))
 	}
 	for i := range e.record.Events {
 		event := &e.record.Events[i]
@@ -150,16 +149,16 @@ func (b *table) draw(now time.Time, last bool) string {
 		if i == 0 {
 			title += "  " + roughly(total)
 		}
-		lines = append(lines, title)
+		lines = append(lines, cut(title, b.width))
 		for _, row := range part.steps {
-			line := fmt.Sprintf("%s %-*s %s %9s", b.paint.mark(row.state), b.longest(), row.name, row.bar(b.began, end, total, bar), row.worked(end))
+			line := fmt.Sprintf(" %-*s %s %9s", b.longest(), row.name, row.bar(b.began, end, total, bar), row.worked(end))
 			if row.attempts > 1 {
 				line += fmt.Sprintf("  attempt %d", row.attempts)
 			}
 			if row.note != "" {
 				line += "  " + row.note
 			}
-			lines = append(lines, line)
+			lines = append(lines, b.paint.mark(row.state)+cut(line, b.width-1))
 		}
 	}
 	lines = append(lines, b.said...)
@@ -168,6 +167,13 @@ func (b *table) draw(now time.Time, last bool) string {
 	}
 	b.lines = len(lines)
 	return out.String()
+}
+
+// cut keeps a line within the terminal: one that wraps would count as two when
+// the table is drawn over.
+func cut(line string, width int) string {
+	signs := []rune(line)
+	return string(signs[:min(len(signs), max(0, width))])
 }
 
 func (b *table) lastEvent(now time.Time) time.Time {

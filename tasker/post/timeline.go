@@ -2,7 +2,6 @@ package post
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"sync"
@@ -16,7 +15,7 @@ import (
 // timeline shows a run while it goes on: one line an event, or, on a
 // terminal and for one task, a table that is drawn anew.
 type timeline struct {
-	out    io.Writer
+	out    *output
 	paint  paint
 	began  time.Time     // by the store's clock, as all times of records; set by the first record of a new run
 	fresh  bool          // nothing was recorded before this process
@@ -42,12 +41,12 @@ type entry struct {
 	subject, text string
 }
 
-func newTimeline(out io.Writer, o *options, began time.Time) *timeline {
+func newTimeline(out *output, o *options, began time.Time) *timeline {
 	t := &timeline{
 		out: out, began: began, fresh: true, skew: time.Until(began), silent: o.json, many: !o.oneTask(), wide: wideEnough(o), order: map[tasker.ID]int{},
 		signal: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
-	file, ok := out.(*os.File)
+	file, ok := out.to.(*os.File)
 	terminal := ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
 	t.paint = paint(terminal && os.Getenv("NO_COLOR") == "")
 	if terminal && o.oneTask() {
