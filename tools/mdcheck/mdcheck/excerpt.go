@@ -139,7 +139,7 @@ func (c *check) snippet(d *directive) (*excerpt, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &excerpt{source: f, at: span{0, len(f.text)}}
+	e := &excerpt{source: f, at: span{len(byteOrderMark(f.text)), len(f.text)}}
 	if d.has("sym") {
 		if err := c.symbol(e, d); err != nil {
 			return nil, err

@@ -107,6 +107,14 @@ func plain(err error) error {
 	return err
 }
 
+// byteOrderMark is what some editors put before the text of a file.
+func byteOrderMark(text []byte) []byte {
+	if mark := []byte("\uFEFF"); bytes.HasPrefix(text, mark) {
+		return mark
+	}
+	return nil
+}
+
 // checkText says why a file is no text.
 func checkText(text []byte) error {
 	if i := bytes.IndexByte(text, 0); i >= 0 {
