@@ -8,9 +8,9 @@ import (
 // scanner walks over the lines with the blocks that are open at each of them.
 type scanner struct {
 	page
-	line       int // number of the current one
-	start, end int // of the current one, without its ending
-	pos        int // how far it is read
+	line       int  // number of the current one
+	start, end int  // of the current one, without its ending
+	pos        int  // how far it is read
 	column     int  // where that is on the screen
 	torn       bool // it is within a tab, of which the rest counts as spaces
 	inside     []container

@@ -30,6 +30,7 @@ type source struct {
 	code  *goFile
 	cut   sync.Once
 	marks []mark
+	sign  string // of its comments, where it has marks
 	scan  sync.Once
 	page  *page
 }
