@@ -90,10 +90,10 @@ func startOfLine(text []byte, at int) int { return 1 + bytes.LastIndexByte(text[
 
 // indentation is what all lines of a stretch begin with, but for those that are
 // never shown. A stretch that begins within a line has the indentation of that
-// line.
+// line, for which the dashes of a YAML list count as spaces.
 func (f *source) indentation(at span) []byte {
 	if begin := startOfLine(f.text, at.start); begin < at.start {
-		return whitespace(f.text[begin:at.start])
+		return whitespace(bytes.ReplaceAll(f.text[begin:at.start], []byte("- "), []byte("  ")))
 	}
 	var common []byte
 	first := true
