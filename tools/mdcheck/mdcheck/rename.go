@@ -98,9 +98,9 @@ func (c *check) neighbours(file string) []string {
 // namesOf are the name of a declaration and that of its receiver's type, which
 // may be what has changed.
 func namesOf(sym string) []string {
-	recv, name, method := strings.Cut(strings.Trim(sym, "(*"), ".")
+	recv, name, method := strings.Cut(strings.Trim(withoutParameters(sym), "(*"), ".")
 	if !method {
-		return []string{sym, ""}
+		return []string{recv, ""}
 	}
 	return []string{name, strings.Trim(recv, ")")}
 }
