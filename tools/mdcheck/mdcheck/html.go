@@ -107,15 +107,12 @@ func (s *scanner) commentLine() {
 		s.addNote(span{s.comment.start, end}, s.comment.end, true)
 		return
 	}
-	if s.comment.start >= s.start {
-		end = s.comment.start
-	}
-	s.tags(span{end, s.end})
+	s.tags(span{s.comment.start, s.end})
 }
 
-// tags reads a line of HTML, in which nothing is markdown.
-func (s *scanner) tags(line span) {
-	p := prose{text: s.text[line.start:line.end], lines: []span{line}}
+// tags reads some HTML, in which nothing is markdown.
+func (s *scanner) tags(at span) {
+	p := prose{text: s.text[at.start:at.end], lines: []span{at}}
 	for i := 0; i < len(p.text); {
 		skip := bytes.IndexByte(p.text[i:], '<')
 		if skip < 0 {
