@@ -17,6 +17,7 @@ type scanner struct {
 	fence      *fence
 	html       string // what ends the HTML block that is open; "" when none is
 	comment    span   // where that block began, and its line
+	raw        int    // where the heading begins that HTML has opened
 	paragraph  []span // its lines so far
 }
 
