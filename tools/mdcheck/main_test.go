@@ -73,6 +73,11 @@ func TestTheExitCodeSaysWhatWasFound(t *testing.T) {
 		{"a missing file", right, []string{"none.md"}, 2, "none.md: no such file"},
 		{"a file elsewhere", right, []string{"README.md", "/etc/hostname"}, 2, "is not in the repository"},
 		{"a file that is no markdown", right, []string{"a.go"}, 2, "a.go is no markdown"},
+		{"a flag behind a file", right, []string{"README.md", "-fix"}, 2, "-fix is behind a file; flags come first"},
+		{"a floor that is no number", right, []string{"-min", "NaN"}, 2, "from 0 to 100"},
+		{"a patch that never ends", right, []string{"-diff", "-watch"}, 2, "it goes with neither -watch nor -format"},
+		{"a patch in another format", right, []string{"-diff", "-format", "json"}, 2, "it goes with neither -watch nor -format"},
+		{"coverage of nothing", right, []string{"-coverage"}, 0, "none of these documents has handlers"},
 		{"help", right, []string{"-h"}, 0, "mdcheck -diff | git apply"},
 		{"transcripts are listed", "<!-- mdcheck run -->\n```console\n$ false\n```\n", nil, 0, "README.md:3: not run: $ false"},
 		{"transcripts are run", "<!-- mdcheck run -->\n```console\n$ false\n```\n", []string{"-run"}, 1, "+[1]"},
@@ -85,6 +90,15 @@ func TestTheExitCodeSaysWhatWasFound(t *testing.T) {
 				t.Errorf("exit %d, want %d and %q:\n%s%s", code, tt.code, tt.says, stdout, stderr)
 			}
 		})
+	}
+}
+
+func TestAWrongCallIsAnsweredInOneLine(t *testing.T) {
+	for _, args := range [][]string{{"-what"}, {"none.md"}, {"-min", "x"}, {"README.md", "-fix"}} {
+		repository(t, map[string]string{"README.md": "# X\n"})
+		if _, stdout, stderr := mdcheckRun(t, args...); stdout != "" || !strings.HasPrefix(stderr, "mdcheck: ") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%v is answered with %q and %q", args, stdout, stderr)
+		}
 	}
 }
 
@@ -262,6 +276,21 @@ func TestWatchChecksWhatAChangeConcerns(t *testing.T) {
 	await("new/page.md:1: link", 1)
 	write("new/none.md", "# There\n")
 	await("checked in 1 document: 0 snippets, 0 outputs, 0 pictures, 0 values, 1 link", 1)
+	write("new/points.md", "[x](../moves/page.md)\n")
+	await("new/points.md:1: link", 1)
+	if err := os.MkdirAll("elsewhere/moves", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	await("new/points.md:1: link", 1)
+	write("elsewhere/moves/page.md", "# There\n")
+	if err := os.Rename("elsewhere/moves", "moves"); err != nil {
+		t.Fatal(err)
+	}
+	await("checked in 2 documents: 0 snippets, 0 outputs, 0 pictures, 0 values, 1 link", 1)
+	if err := os.Rename("moves", "gone"); err != nil {
+		t.Fatal(err)
+	}
+	await("new/points.md:1: link", 2)
 	stop()
 	if code := <-done; code != 0 {
 		t.Errorf("an interrupted watch exits with %d", code)

@@ -22,13 +22,16 @@ const quiet = 5 * time.Millisecond
 
 // watch checks all documents, and then those that a change concerns, until the
 // context ends.
-func watch(ctx context.Context, a *asked, repo *mdcheck.Repository, documents []string, stdout io.Writer) error {
+func watch(ctx context.Context, a *asked, repo *mdcheck.Repository, documents []string, stdout, stderr io.Writer) error {
 	debug.SetGCPercent(100)
 	eyes, err := fsnotify.NewWatcher()
 	if err != nil {
 		return err
 	}
 	defer eyes.Close()
+	if err := look(repo, eyes); err != nil {
+		return err
+	}
 	for {
 		began := time.Now()
 		report := repo.Check(ctx, documents)
@@ -36,7 +39,7 @@ func watch(ctx context.Context, a *asked, repo *mdcheck.Repository, documents []
 		if err := formats[a.format](&v, stdout); err != nil {
 			return err
 		}
-		fmt.Fprintf(stdout, "watching; this took %v\n", time.Since(began).Round(100*time.Microsecond))
+		fmt.Fprintf(stderr, "watching; this took %v\n", time.Since(began).Round(100*time.Microsecond))
 		if err := look(repo, eyes); err != nil {
 			return err
 		}

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"html"
-	"io/fs"
 	"maps"
 	"net/url"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -263,13 +261,4 @@ func plainText(markdown string) string {
 		}
 	}
 	return b.String()
-}
-
-// readDir names what is in a folder.
-func readDir(root *os.Root, folder string) (names []string, err error) {
-	entries, err := fs.ReadDir(root.FS(), folder)
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return names, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"strings"
@@ -57,11 +58,14 @@ func (s *sources) open(path string) (*source, error) {
 	return f, f.err
 }
 
-// forget drops what was read of a file, since it has changed.
+// forget drops what was read of a file, or of all files of a folder, since it
+// has changed.
 func (s *sources) forget(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.files, path)
+	maps.DeleteFunc(s.files, func(file string, _ *source) bool {
+		return file == path || strings.HasPrefix(file, path+"/")
+	})
 }
 
 var errNoFile = errors.New("there is no such file")
@@ -145,7 +149,7 @@ func from(document, name string) (string, error) {
 		return "", fmt.Errorf("%s is no path from the document's folder, as docs/a.go and ../a.go are", name)
 	}
 	joined := path.Join(path.Dir(document), name)
-	if joined == ".." || strings.HasPrefix(joined, "../") {
+	if outside(joined) {
 		return "", fmt.Errorf("%s leads out of the repository, and only what is in it can be shown", name)
 	}
 	return joined, nil
