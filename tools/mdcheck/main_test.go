@@ -142,8 +142,9 @@ func TestEveryFormatTellsTheFindings(t *testing.T) {
 		_, out, _ := mdcheckRun(t, "-format", "json")
 		var report struct {
 			Findings []struct {
-				File, Rule, Text, Diff string
-				Line                   int
+				File, Rule, Text, Diff, Source string
+				Line                           int
+				SourceLine                     int `json:"source_line"`
 			}
 			Checked struct{ Snippets int }
 		}
@@ -152,6 +153,9 @@ func TestEveryFormatTellsTheFindings(t *testing.T) {
 		}
 		if len(report.Findings) != 1 || report.Findings[0].File != "docs, more/a.md" || report.Findings[0].Line != 4 || report.Checked.Snippets != 1 {
 			t.Errorf("the report is %+v", report)
+		}
+		if f := report.Findings[0]; f.Source != "a.go" || f.SourceLine != 3 {
+			t.Errorf("the other end is %s:%d, want a.go:3", f.Source, f.SourceLine)
 		}
 	})
 	t.Run("sarif", func(t *testing.T) {
@@ -165,6 +169,9 @@ func TestEveryFormatTellsTheFindings(t *testing.T) {
 		place := result.Locations[0].PhysicalLocation
 		if log.Version != "2.1.0" || rule.ID != "stale" || place.ArtifactLocation.URI != "docs%2C%20more/a.md" && place.ArtifactLocation.URI != "docs,%20more/a.md" || place.Region.StartLine != 4 {
 			t.Errorf("the log is %+v", log)
+		}
+		if source := result.Related[0].PhysicalLocation; source.ArtifactLocation.URI != "a.go" || source.Region.StartLine != 3 {
+			t.Errorf("the other end is %+v, want a.go:3", source)
 		}
 	})
 	t.Run("github", func(t *testing.T) {
