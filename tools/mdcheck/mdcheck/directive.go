@@ -64,10 +64,10 @@ func parseDirective(text string, offset int) (*directive, error) {
 		return nil, err
 	}
 	// What kind it is decides which keys it may have, wherever it stands.
-	if i := slices.IndexFunc(words, func(v value) bool { return slices.Contains(kindNames(), v.key) }); i > 0 {
+	if i := slices.IndexFunc(words, func(v value) bool { return slices.Contains(kindNames, v.key) }); i > 0 {
 		words = slices.Insert(slices.Delete(slices.Clone(words), i, i+1), 0, words[i])
 	}
-	d := &directive{}
+	d := &directive{values: words[:0]}
 	for _, v := range words {
 		if err := d.add(v); err != nil {
 			return nil, err
@@ -81,6 +81,7 @@ func parseDirective(text string, offset int) (*directive, error) {
 
 // cutWords cuts a directive into its keys and values.
 func cutWords(text string, offset int) (words []value, err error) {
+	words = make([]value, 0, strings.Count(text, "=")+1)
 	for rest := text; ; {
 		rest = strings.TrimLeft(rest, " \t\r\n")
 		if rest == "" {
@@ -183,7 +184,7 @@ func (d *directive) begin(v value) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("there is no directive %q%s", v.key, known(v.key, kindNames(), "one has"))
+	return fmt.Errorf("there is no directive %q%s", v.key, known(v.key, kindNames, "one has"))
 }
 
 // known is the end of a message about a word that is not among those.
@@ -197,12 +198,12 @@ func known(key string, keys []string, takes string) string {
 	return "; " + takes + " " + strings.Join(keys, ", ")
 }
 
-func kindNames() (names []string) {
+var kindNames = func() (names []string) {
 	for _, k := range kinds {
 		names = append(names, k.name)
 	}
 	return names
-}
+}()
 
 func keysOf(kind string) []string {
 	for _, k := range kinds {
@@ -216,7 +217,7 @@ func keysOf(kind string) []string {
 // complete looks for what is missing, and for keys that do not go together.
 func (d *directive) complete() error {
 	if d.kind == "" {
-		return fmt.Errorf("it is empty; it begins with %s", strings.Join(kindNames(), ", "))
+		return fmt.Errorf("it is empty; it begins with %s", strings.Join(kindNames, ", "))
 	}
 	for _, k := range kinds {
 		if k.name != d.kind {
