@@ -118,6 +118,23 @@ func TestTheDiffIsAPatchThatDoesWhatFixDoes(t *testing.T) {
 	}
 }
 
+func TestAFolderThatCannotBeListedHidesNoOtherFinding(t *testing.T) {
+	repository(t, map[string]string{"a.go": source, "README.md": wrong, "closed/a.md": right})
+	if err := os.Chmod("closed", 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod("closed", 0o755) })
+	if _, err := os.ReadDir("closed"); err == nil {
+		t.Skip("this user may read everything")
+	}
+	code, stdout, _ := mdcheckRun(t)
+	for _, want := range []string{"README.md:4: stale", "closed:1: unreadable: permission denied"} {
+		if code != 2 || !strings.Contains(stdout, want) {
+			t.Errorf("exit %d, want 2 and %q:\n%s", code, want, stdout)
+		}
+	}
+}
+
 func TestFixKeepsPermissionsAndLeavesNothingBehind(t *testing.T) {
 	repository(t, map[string]string{"a.go": source, "README.md": wrong})
 	if err := os.Chmod("README.md", 0o640); err != nil {

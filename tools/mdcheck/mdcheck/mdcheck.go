@@ -137,8 +137,9 @@ func (r *Repository) Documents(paths ...string) ([]string, error) {
 		case !info.IsDir():
 			found = append(found, name)
 		default:
-			err = r.walk(name, func(file string, entry fs.DirEntry) {
-				if !entry.IsDir() && isMarkdown(file) {
+			// A folder that cannot be listed is told of as a document is.
+			err = r.walk(name, func(file string, entry fs.DirEntry, err error) {
+				if err != nil || !entry.IsDir() && isMarkdown(file) {
 					found = append(found, file)
 				}
 			})
@@ -158,19 +159,20 @@ func isMarkdown(file string) bool {
 
 // walk goes through a folder and what is below it. It only lists names; what is
 // read is read through the root. A link to a file stands for that file, and one
-// to a folder is not followed.
-func (r *Repository) walk(folder string, visit func(name string, entry fs.DirEntry)) error {
+// to a folder is not followed. A folder that cannot be listed is visited with
+// the error.
+func (r *Repository) walk(folder string, visit func(name string, entry fs.DirEntry, err error)) error {
 	return filepath.WalkDir(filepath.Join(r.dir, filepath.FromSlash(folder)), func(at string, entry fs.DirEntry, err error) error {
 		name := slashFrom(r.dir, at)
 		switch {
-		case err != nil:
+		case entry == nil:
 			return err
 		case entry.IsDir() && name != folder && r.leaveOut(name):
 			return fs.SkipDir
 		case entry.Type()&fs.ModeSymlink != 0:
 			name = r.linked(name)
 		}
-		visit(name, entry)
+		visit(name, entry, err)
 		return nil
 	})
 }
@@ -267,7 +269,7 @@ func mayHoldGo(file string) bool {
 // absolute paths.
 func (r *Repository) Folders() (folders []string, err error) {
 	seen := map[string]bool{}
-	err = r.walk(r.module, func(name string, entry fs.DirEntry) {
+	err = r.walk(r.module, func(name string, entry fs.DirEntry, _ error) {
 		if entry.IsDir() {
 			seen[name] = true
 		}

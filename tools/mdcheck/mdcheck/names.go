@@ -206,7 +206,7 @@ func (r *Repository) index(folder string, deep bool) *index {
 // goFiles reads the Go files of a folder, several at once.
 func (r *Repository) goFiles(folder string, deep bool) []*goFile {
 	var files []string
-	take := func(file string, entry fs.DirEntry) {
+	take := func(file string, entry fs.DirEntry, _ error) {
 		if !entry.IsDir() && strings.HasSuffix(file, ".go") {
 			files = append(files, file)
 		}
@@ -216,7 +216,7 @@ func (r *Repository) goFiles(folder string, deep bool) []*goFile {
 		_ = r.walk(folder, take)
 	} else if entries, err := fs.ReadDir(r.sources.root.FS(), folder); err == nil {
 		for _, entry := range entries {
-			take(path.Join(folder, entry.Name()), entry)
+			take(path.Join(folder, entry.Name()), entry, nil)
 		}
 	}
 	read := make([]*goFile, len(files))
