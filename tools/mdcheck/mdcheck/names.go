@@ -124,6 +124,8 @@ func (x *index) declares(parts []string) (known, ours bool) {
 	first := parts[0]
 	of, isPackage := x.packages[first]
 	switch {
+	case len(x.packages) == 0: // nothing here is Go
+		return false, false
 	case len(parts) == 1:
 		return x.names[first], true
 	case isPackage && first != "main" && len(parts) == 2:
