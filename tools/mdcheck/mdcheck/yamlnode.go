@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -104,7 +105,7 @@ func yamlDocuments(text []byte) (found []*yamlDocument, err error) {
 		case err == io.EOF && len(found) == 0:
 			return nil, errors.New("is empty")
 		case err == io.EOF:
-			found[len(found)-1].end = bytes.Count(text, []byte("\n")) + 2
+			found[len(found)-1].end = len(yamlLines(text)) + 1
 			return found, nil
 		case err != nil:
 			return nil, fmt.Errorf("does not parse: %s", strings.TrimPrefix(err.Error(), "yaml: "))
@@ -117,12 +118,12 @@ func yamlDocuments(text []byte) (found []*yamlDocument, err error) {
 }
 
 // yamlPlace is a node on the way of a path, and where it begins: at its key, or
-// at the dash of a list.
+// behind its dash.
 type yamlPlace struct {
 	document     *yamlDocument
 	node         *yaml.Node
-	dash         bool
 	line, column int
+	dash         bool // it is an item of a list
 	flow         bool
 }
 
@@ -176,7 +177,7 @@ func (p *yamlPlace) item(list *yaml.Node, wanted string) error {
 	case len(found) > 1:
 		return fmt.Errorf("%d items have it, at lines %d and %d", len(found), found[0].Line, found[1].Line)
 	}
-	p.node, p.dash, p.line, p.column = found[0], true, found[0].Line, list.Column
+	p.node, p.dash, p.line, p.column = found[0], true, found[0].Line, found[0].Column
 	return nil
 }
 
@@ -215,7 +216,7 @@ func (p *yamlPlace) next() *yamlPlace {
 		switch {
 		case next != nil:
 		case passed:
-			next = &yamlPlace{node: node, dash: in.Kind == yaml.SequenceNode, line: node.Line, column: in.Column}
+			next = &yamlPlace{node: node, dash: in.Kind == yaml.SequenceNode, line: node.Line, column: node.Column}
 		case node == p.node:
 			passed = true
 		default:
@@ -235,42 +236,62 @@ func (p *yamlPlace) next() *yamlPlace {
 // what follows, without the comments that belong to that. A node that begins
 // behind the dash of another one begins there.
 func (p *yamlPlace) lines(text []byte) span {
-	lines := bytes.SplitAfter(text, []byte("\n"))
-	first, last := p.top(lines), p.next().top(lines)
-	indent := p.column - 1
+	lines := yamlLines(text)
+	first, indent := p.begin(lines)
+	last, _ := p.next().begin(lines)
 	alone := leadOf(lines[first]) == indent
-	begin := first
-	for alone && begin > 0 && isComment(lines[begin-1]) && leadOf(lines[begin-1]) == indent {
-		begin--
+	top := first
+	for alone && top > 0 && isComment(lines[top-1]) && leadOf(lines[top-1]) == indent {
+		top--
 	}
 	for last > first+1 && yamlFill(lines[last-1], indent) {
 		last--
 	}
 	at := span{}
-	for i, line := range lines[:last] {
-		if i < begin {
+	for i, line := range lines[:max(last, first+1)] {
+		if i < top {
 			at.start += len(line)
 		}
 		at.end += len(line)
 	}
 	if !alone {
-		at.start += indent
+		at.start += min(indent, len(lines[first]))
 	}
 	return at
 }
 
-// top is the line on which a node begins, counted from 0. The dash of an item
-// may be on a line above it.
-func (p *yamlPlace) top(lines [][]byte) int {
-	line := p.line - 1
-	for p.dash && line > 0 && !hasDash(lines[line], p.column-1) {
-		line--
+// begin is the line on which a node begins, and the column, both counted from
+// 0. The dash of an item is before it, perhaps on a line above it.
+func (p *yamlPlace) begin(lines [][]byte) (line, column int) {
+	line, column = p.line-1, p.column-1
+	if !p.dash {
+		return line, column
 	}
-	return line
+	before := lines[line][:min(column, len(lines[line]))]
+	for {
+		if at := bytes.LastIndexByte(before, '-'); at >= 0 && len(bytes.Trim(before, "-? \r\n")) == 0 {
+			return line, at
+		}
+		if line == 0 {
+			return p.line - 1, column
+		}
+		line--
+		before, _, _ = bytes.Cut(lines[line], []byte("#"))
+	}
 }
 
-func hasDash(line []byte, at int) bool {
-	return at < len(line) && line[at] == '-' && len(bytes.Trim(line[:at], " -?")) == 0
+// yamlLines cuts a text at what ends a line in YAML.
+func yamlLines(text []byte) (lines [][]byte) {
+	begin := 0
+	for i, r := range string(text) {
+		end := i + utf8.RuneLen(r)
+		switch {
+		case r == '\r' && bytes.HasPrefix(text[end:], []byte("\n")):
+		case strings.ContainsRune("\r\n\u0085\u2028\u2029", r):
+			lines, begin = append(lines, text[begin:end]), end
+		}
+	}
+	return append(lines, text[begin:])
 }
 
 // yamlFill says whether a line behind a node is none of it: it is blank, ends
