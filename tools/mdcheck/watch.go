@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -60,8 +62,11 @@ func look(repo *mdcheck.Repository, eyes *fsnotify.Watcher) error {
 		return err
 	}
 	for _, folder := range folders {
-		// A folder that has gone meanwhile has nothing to tell.
-		_ = eyes.Add(folder)
+		err := eyes.Add(folder)
+		// One that has gone meanwhile, or that nobody may read, has nothing to tell.
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EMFILE) {
+			return fmt.Errorf("%s cannot be watched, since the system's limit for watched folders is reached: %w; raise it (on Linux fs.inotify.max_user_watches)", folder, err)
+		}
 	}
 	return nil
 }
