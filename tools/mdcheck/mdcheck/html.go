@@ -189,13 +189,14 @@ func attributes(tag string) func(yield func(name, value string) bool) {
 			fields := strings.Fields(tag[:i])
 			tag = strings.TrimLeft(tag[i+1:], " ")
 			var value string
+			closed := true
 			if tag != "" && strings.IndexByte(`"'`, tag[0]) >= 0 {
-				value, tag, _ = strings.Cut(tag[1:], tag[:1])
+				value, tag, closed = strings.Cut(tag[1:], tag[:1])
 			} else {
 				n := len(tag) - len(strings.TrimLeftFunc(tag, func(r rune) bool { return !unicode.IsSpace(r) }))
 				value, tag = tag[:n], tag[n:]
 			}
-			if len(fields) > 0 && value != "" && !yield(strings.ToLower(fields[len(fields)-1]), value) {
+			if !closed || len(fields) > 0 && value != "" && !yield(strings.ToLower(fields[len(fields)-1]), value) {
 				return
 			}
 		}
