@@ -59,6 +59,9 @@ func (v *view) text(w io.Writer) error {
 		}
 	}
 	if v.coverage {
+		if len(v.Coverage) == 0 {
+			b.WriteString("coverage: none of these documents has handlers; name them in <!-- mdcheck document handlers=\"a.go b.go\" -->\n")
+		}
 		for i := range v.Coverage {
 			b.WriteString(v.Coverage[i].Unshown())
 		}

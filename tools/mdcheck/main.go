@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/tasker-systems/tasker-go/tools/mdcheck/mdcheck"
@@ -57,10 +59,10 @@ type asked struct {
 	paths                          []string
 }
 
-func parse(args []string, stderr io.Writer) (*asked, error) {
+func parse(args []string, help io.Writer) (*asked, error) {
 	a := &asked{}
 	flags := flag.NewFlagSet("mdcheck", flag.ContinueOnError)
-	flags.SetOutput(stderr)
+	flags.SetOutput(io.Discard) // an error is one line
 	flags.BoolVar(&a.Fix, "fix", false, "rewrite what differs: only the insides of fences, values, source lines and renamed symbols")
 	flags.BoolVar(&a.diff, "diff", false, "print a patch with what -fix would do, and change nothing")
 	flags.BoolVar(&a.Run, "run", false, "run the transcripts and the tests that report values")
@@ -69,21 +71,27 @@ func parse(args []string, stderr io.Writer) (*asked, error) {
 	flags.BoolVar(&a.watch, "watch", false, "check again whenever a file changes, until interrupted")
 	flags.StringVar(&a.format, "format", "text", "`FORM` of the report: text, json, sarif or github")
 	flags.BoolVar(&a.noCache, "no-cache", false, "keep nothing and use nothing of earlier runs")
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
+	if err := flags.Parse(args); err == flag.ErrHelp {
+		fmt.Fprint(help, usage)
+		flags.SetOutput(help)
 		flags.PrintDefaults()
-		fmt.Fprint(stderr, exitCodes)
-	}
-	if err := flags.Parse(args); err != nil {
+		fmt.Fprint(help, exitCodes)
+		return nil, err
+	} else if err != nil {
 		return nil, err
 	}
 	a.paths = flags.Args()
+	late := slices.IndexFunc(a.paths, func(path string) bool { return strings.HasPrefix(path, "-") })
 	switch {
+	case late >= 0:
+		return nil, fmt.Errorf("%s is behind a file; flags come first, and a file of that name is ./%[1]s", a.paths[late])
 	case formats[a.format] == nil:
 		return nil, fmt.Errorf("there is no format %q; there is text, json, sarif, github", a.format)
 	case a.diff && a.Fix:
 		return nil, fmt.Errorf("-diff shows what -fix does; take one of them")
-	case a.MinCoverage < 0 || a.MinCoverage > 100:
+	case a.diff && (a.watch || a.format != "text"):
+		return nil, fmt.Errorf("-diff prints a patch and ends; it goes with neither -watch nor -format")
+	case !(a.MinCoverage >= 0 && a.MinCoverage <= 100):
 		return nil, fmt.Errorf("-min is a percentage, from 0 to 100")
 	}
 	if !a.noCache {
@@ -96,7 +104,7 @@ func parse(args []string, stderr io.Writer) (*asked, error) {
 
 // run is the whole program, but for the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	a, err := parse(args, stderr)
+	a, err := parse(args, stdout)
 	switch {
 	case err == flag.ErrHelp:
 		return 0
@@ -127,7 +135,7 @@ func check(ctx context.Context, a *asked, stdout, stderr io.Writer) (int, error)
 		return 0, err
 	}
 	if a.watch {
-		return 0, watch(ctx, a, repo, documents, stdout)
+		return 0, watch(ctx, a, repo, documents, stdout, stderr)
 	}
 	report := repo.Check(ctx, documents)
 	v := view{Report: report, repo: repo, coverage: a.coverage}

@@ -73,6 +73,11 @@ func TestTheExitCodeSaysWhatWasFound(t *testing.T) {
 		{"a missing file", right, []string{"none.md"}, 2, "none.md: no such file"},
 		{"a file elsewhere", right, []string{"README.md", "/etc/hostname"}, 2, "is not in the repository"},
 		{"a file that is no markdown", right, []string{"a.go"}, 2, "a.go is no markdown"},
+		{"a flag behind a file", right, []string{"README.md", "-fix"}, 2, "-fix is behind a file; flags come first"},
+		{"a floor that is no number", right, []string{"-min", "NaN"}, 2, "from 0 to 100"},
+		{"a patch that never ends", right, []string{"-diff", "-watch"}, 2, "it goes with neither -watch nor -format"},
+		{"a patch in another format", right, []string{"-diff", "-format", "json"}, 2, "it goes with neither -watch nor -format"},
+		{"coverage of nothing", right, []string{"-coverage"}, 0, "none of these documents has handlers"},
 		{"help", right, []string{"-h"}, 0, "mdcheck -diff | git apply"},
 		{"transcripts are listed", "<!-- mdcheck run -->\n```console\n$ false\n```\n", nil, 0, "README.md:3: not run: $ false"},
 		{"transcripts are run", "<!-- mdcheck run -->\n```console\n$ false\n```\n", []string{"-run"}, 1, "+[1]"},
@@ -85,6 +90,15 @@ func TestTheExitCodeSaysWhatWasFound(t *testing.T) {
 				t.Errorf("exit %d, want %d and %q:\n%s%s", code, tt.code, tt.says, stdout, stderr)
 			}
 		})
+	}
+}
+
+func TestAWrongCallIsAnsweredInOneLine(t *testing.T) {
+	for _, args := range [][]string{{"-what"}, {"none.md"}, {"-min", "x"}, {"README.md", "-fix"}} {
+		repository(t, map[string]string{"README.md": "# X\n"})
+		if _, stdout, stderr := mdcheckRun(t, args...); stdout != "" || !strings.HasPrefix(stderr, "mdcheck: ") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%v is answered with %q and %q", args, stdout, stderr)
+		}
 	}
 }
 
@@ -101,6 +115,23 @@ func TestTheDiffIsAPatchThatDoesWhatFixDoes(t *testing.T) {
 	}
 	if code, stdout, _ := mdcheckRun(t); code != 0 {
 		t.Errorf("after the patch: exit %d\n%s", code, stdout)
+	}
+}
+
+func TestAFolderThatCannotBeListedHidesNoOtherFinding(t *testing.T) {
+	repository(t, map[string]string{"a.go": source, "README.md": wrong, "closed/a.md": right})
+	if err := os.Chmod("closed", 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod("closed", 0o755) })
+	if _, err := os.ReadDir("closed"); err == nil {
+		t.Skip("this user may read everything")
+	}
+	code, stdout, _ := mdcheckRun(t)
+	for _, want := range []string{"README.md:4: stale", "closed:1: unreadable: permission denied"} {
+		if code != 2 || !strings.Contains(stdout, want) {
+			t.Errorf("exit %d, want 2 and %q:\n%s", code, want, stdout)
+		}
 	}
 }
 
@@ -128,8 +159,9 @@ func TestEveryFormatTellsTheFindings(t *testing.T) {
 		_, out, _ := mdcheckRun(t, "-format", "json")
 		var report struct {
 			Findings []struct {
-				File, Rule, Text, Diff string
-				Line                   int
+				File, Rule, Text, Diff, Source string
+				Line                           int
+				SourceLine                     int `json:"source_line"`
 			}
 			Checked struct{ Snippets int }
 		}
@@ -138,6 +170,9 @@ func TestEveryFormatTellsTheFindings(t *testing.T) {
 		}
 		if len(report.Findings) != 1 || report.Findings[0].File != "docs, more/a.md" || report.Findings[0].Line != 4 || report.Checked.Snippets != 1 {
 			t.Errorf("the report is %+v", report)
+		}
+		if f := report.Findings[0]; f.Source != "a.go" || f.SourceLine != 3 {
+			t.Errorf("the other end is %s:%d, want a.go:3", f.Source, f.SourceLine)
 		}
 	})
 	t.Run("sarif", func(t *testing.T) {
@@ -151,6 +186,9 @@ func TestEveryFormatTellsTheFindings(t *testing.T) {
 		place := result.Locations[0].PhysicalLocation
 		if log.Version != "2.1.0" || rule.ID != "stale" || place.ArtifactLocation.URI != "docs%2C%20more/a.md" && place.ArtifactLocation.URI != "docs,%20more/a.md" || place.Region.StartLine != 4 {
 			t.Errorf("the log is %+v", log)
+		}
+		if source := result.Related[0].PhysicalLocation; source.ArtifactLocation.URI != "a.go" || source.Region.StartLine != 3 {
+			t.Errorf("the other end is %+v, want a.go:3", source)
 		}
 	})
 	t.Run("github", func(t *testing.T) {
@@ -262,6 +300,21 @@ func TestWatchChecksWhatAChangeConcerns(t *testing.T) {
 	await("new/page.md:1: link", 1)
 	write("new/none.md", "# There\n")
 	await("checked in 1 document: 0 snippets, 0 outputs, 0 pictures, 0 values, 1 link", 1)
+	write("new/points.md", "[x](../moves/page.md)\n")
+	await("new/points.md:1: link", 1)
+	if err := os.MkdirAll("elsewhere/moves", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	await("new/points.md:1: link", 1)
+	write("elsewhere/moves/page.md", "# There\n")
+	if err := os.Rename("elsewhere/moves", "moves"); err != nil {
+		t.Fatal(err)
+	}
+	await("checked in 2 documents: 0 snippets, 0 outputs, 0 pictures, 0 values, 1 link", 1)
+	if err := os.Rename("moves", "gone"); err != nil {
+		t.Fatal(err)
+	}
+	await("new/points.md:1: link", 2)
 	stop()
 	if code := <-done; code != 0 {
 		t.Errorf("an interrupted watch exits with %d", code)

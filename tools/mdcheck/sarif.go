@@ -41,6 +41,7 @@ type (
 		Level     string          `json:"level"`
 		Message   sarifText       `json:"message"`
 		Locations []sarifLocation `json:"locations"`
+		Related   []sarifLocation `json:"relatedLocations,omitempty"` // the source
 	}
 	sarifLocation struct {
 		PhysicalLocation sarifPlace `json:"physicalLocation"`
@@ -71,13 +72,15 @@ func (v *view) sarif(w io.Writer) error {
 		if f.Fixed {
 			continue
 		}
-		run.Results = append(run.Results, sarifResult{
+		result := sarifResult{
 			RuleID: string(f.Rule), RuleIndex: number[f.Rule], Level: "error",
-			Message: sarifText{strings.TrimRight(f.Text+"\n"+f.Diff, "\n")},
-			Locations: []sarifLocation{{sarifPlace{
-				ArtifactLocation: sarifFile{(&url.URL{Path: f.File}).String(), "%SRCROOT%"}, Region: sarifRegion{f.Line},
-			}}},
-		})
+			Message:   sarifText{strings.TrimRight(f.Text+"\n"+f.Diff, "\n")},
+			Locations: []sarifLocation{placeOf(f.File, f.Line)},
+		}
+		if f.Source != "" {
+			result.Related = []sarifLocation{placeOf(f.Source, f.SourceLine)}
+		}
+		run.Results = append(run.Results, result)
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
@@ -85,4 +88,10 @@ func (v *view) sarif(w io.Writer) error {
 	return encoder.Encode(sarifLog{
 		Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run},
 	})
+}
+
+func placeOf(file string, line int) sarifLocation {
+	return sarifLocation{sarifPlace{
+		ArtifactLocation: sarifFile{(&url.URL{Path: file}).String(), "%SRCROOT%"}, Region: sarifRegion{line},
+	}}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -22,13 +24,16 @@ const quiet = 5 * time.Millisecond
 
 // watch checks all documents, and then those that a change concerns, until the
 // context ends.
-func watch(ctx context.Context, a *asked, repo *mdcheck.Repository, documents []string, stdout io.Writer) error {
+func watch(ctx context.Context, a *asked, repo *mdcheck.Repository, documents []string, stdout, stderr io.Writer) error {
 	debug.SetGCPercent(100)
 	eyes, err := fsnotify.NewWatcher()
 	if err != nil {
 		return err
 	}
 	defer eyes.Close()
+	if err := look(repo, eyes); err != nil {
+		return err
+	}
 	for {
 		began := time.Now()
 		report := repo.Check(ctx, documents)
@@ -36,7 +41,7 @@ func watch(ctx context.Context, a *asked, repo *mdcheck.Repository, documents []
 		if err := formats[a.format](&v, stdout); err != nil {
 			return err
 		}
-		fmt.Fprintf(stdout, "watching; this took %v\n", time.Since(began).Round(100*time.Microsecond))
+		fmt.Fprintf(stderr, "watching; this took %v\n", time.Since(began).Round(100*time.Microsecond))
 		if err := look(repo, eyes); err != nil {
 			return err
 		}
@@ -57,8 +62,11 @@ func look(repo *mdcheck.Repository, eyes *fsnotify.Watcher) error {
 		return err
 	}
 	for _, folder := range folders {
-		// A folder that has gone meanwhile has nothing to tell.
-		_ = eyes.Add(folder)
+		err := eyes.Add(folder)
+		// One that has gone meanwhile, or that nobody may read, has nothing to tell.
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EMFILE) {
+			return fmt.Errorf("%s cannot be watched, since the system's limit for watched folders is reached: %w; raise it (on Linux fs.inotify.max_user_watches)", folder, err)
+		}
 	}
 	return nil
 }

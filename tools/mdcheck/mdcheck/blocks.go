@@ -14,30 +14,31 @@ func opensFence(rest []byte) bool {
 		(mark == '~' || bytes.IndexByte(rest[run(rest, mark):], '`') < 0)
 }
 
-func (s *scanner) openFence(rest []byte, indent int) {
-	length := run(rest, rest[0])
+func (s *scanner) openFence(first, indent int) {
+	mark := s.text[first]
+	length := run(s.text[first:s.end], mark)
 	s.fences = append(s.fences, fence{
-		line: s.line, start: s.pos + indent, body: span{s.next(), s.next()},
-		info: span{s.end - len(rest) + length, s.end},
-		mark: rest[0], length: length, prefix: s.prefix(), indent: indent,
+		line: s.line, start: first, body: span{s.next(), s.next()},
+		info: span{first + length, s.end},
+		mark: mark, length: length, lead: asLead(s.text[s.start:first]), indent: indent, moved: first > s.start,
 		crlf: s.end < len(s.text) && s.text[s.end] == '\r',
 	})
 	s.fence = &s.fences[len(s.fences)-1]
 }
 
-// prefix is what stands before each line of a block that begins here: list
-// markers become spaces, quote signs stay.
-func (s *scanner) prefix() string {
-	if s.pos == s.start {
-		return ""
-	}
-	before := bytes.Clone(s.text[s.start:s.pos])
-	for i, c := range before {
-		if c != '>' && c != '\t' {
-			before[i] = ' '
+// asLead is what stands before each line of a block that begins behind so much
+// of a line: list markers become spaces, quote signs and tabs stay.
+func asLead(before []byte) string {
+	lead := bytes.Map(func(r rune) rune {
+		if r != '>' && r != '\t' {
+			return ' '
 		}
+		return r
+	}, before)
+	if bytes.HasSuffix(lead, []byte(">")) {
+		lead = append(lead, ' ') // or a tab that follows would lose a column
 	}
-	return string(before)
+	return string(lead)
 }
 
 func (s *scanner) next() int {
@@ -50,15 +51,24 @@ func (s *scanner) next() int {
 
 // fenceLine is a line of the open fence, or the one that closes it.
 func (s *scanner) fenceLine() {
-	indent := s.indentation()
-	if indent < 4 && s.at(indent) == s.fence.mark {
-		rest := s.text[s.pos+indent : s.end]
-		if n := run(rest, s.fence.mark); n >= s.fence.length && len(bytes.TrimSpace(rest[n:])) == 0 {
+	f := s.fence
+	indent, first := s.lead()
+	if indent < 4 && s.at(first) == f.mark {
+		rest := s.text[first:s.end]
+		if n := run(rest, f.mark); n >= f.length && len(bytes.TrimSpace(rest[n:])) == 0 {
 			s.endFence(s.start, n)
 			return
 		}
 	}
-	s.fence.body.end = s.next()
+	f.body.end = s.next()
+	if f.moved {
+		s.eat(min(indent, f.indent))
+		if s.torn {
+			f.text = append(f.text, "    "[:tabWidth(s.column)]...)
+			s.pos++
+		}
+		f.text = append(append(f.text, s.text[s.pos:s.end]...), '\n')
+	}
 }
 
 func (s *scanner) endFence(body, tail int) {

@@ -196,6 +196,7 @@ func (c *check) compare(f *fence, n *note, d *directive) {
 	diff := unified(c.path, code, f.line, e.source.path, e.text, e.line()-1)
 	finding := c.find(f.line, Stale, "%s: %s", e.title(d), differ(diff))
 	finding.Diff, finding.Mendable = diff, true
+	finding.Source, finding.SourceLine = e.source.path, e.line()
 	c.replace(f, e.text)
 }
 

@@ -85,13 +85,16 @@ func (c *check) cover() {
 
 // coverFile counts the statements of one file.
 func (c *check) coverFile(f *source) error {
-	all, file, err := statements(f.text, nil)
+	all, file, err := statements(f.text)
 	if err != nil {
 		return err
 	}
 	shown := c.shownLines(f)
 	open := false // the last statement is of a range that goes on
 	for _, s := range all {
+		if _, label := s.(*ast.LabeledStmt); label {
+			continue // what it labels is a statement of its own
+		}
 		first, last := ownLines(file, s)
 		c.coverage.Statements++
 		if visible(shown, first, last) {
@@ -132,7 +135,8 @@ func ownLines(file *token.File, s ast.Stmt) (first, last int) {
 	case *ast.CommClause:
 		end = s.Colon
 	}
-	return file.Line(s.Pos()), file.Line(end)
+	// A comment like //line a.y:7 is not to count.
+	return file.PositionFor(s.Pos(), false).Line, file.PositionFor(end, false).Line
 }
 
 func visible(shown map[int]bool, first, last int) bool {

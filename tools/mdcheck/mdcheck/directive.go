@@ -10,7 +10,7 @@ import (
 
 // A directive says where the truth of a fence or of a value is. Its keys and
 // values are written as in a shell: key=value, with quotes around a value that
-// has spaces. The first key says what kind it is.
+// has spaces. One of them says what kind it is.
 type directive struct {
 	kind   string // src, yaml, mermaid, run, test, skip, document
 	values []value
@@ -21,6 +21,7 @@ type directive struct {
 type value struct {
 	key, text string
 	at        span
+	bare      bool // a word without a value
 }
 
 // value is that of a key, or an empty one.
@@ -58,29 +59,17 @@ var kinds = []struct {
 // at an offset of the page. The error says what is wrong with it and what
 // would be right.
 func parseDirective(text string, offset int) (*directive, error) {
-	d := &directive{}
-	rest := text
-	for {
-		rest = strings.TrimLeft(rest, " \t\r\n")
-		if rest == "" {
-			break
-		}
-		n := strings.IndexAny(rest, "= \t\r\n\"'")
-		if n < 0 {
-			n = len(rest)
-		}
-		v := value{key: rest[:n]}
-		rest = rest[n:]
-		bare := rest == "" || rest[0] != '='
-		if !bare {
-			begin := offset + len(text) - len(rest) + 1
-			var err error
-			if v.text, rest, err = word(rest[1:]); err != nil {
-				return nil, fmt.Errorf("%s=%w", v.key, err)
-			}
-			v.at = span{begin, offset + len(text) - len(rest)}
-		}
-		if err := d.add(v, bare); err != nil {
+	words, err := cutWords(text, offset)
+	if err != nil {
+		return nil, err
+	}
+	// What kind it is decides which keys it may have, wherever it stands.
+	if i := slices.IndexFunc(words, func(v value) bool { return slices.Contains(kindNames, v.key) }); i > 0 {
+		words = slices.Insert(slices.Delete(slices.Clone(words), i, i+1), 0, words[i])
+	}
+	d := &directive{values: words[:0]}
+	for _, v := range words {
+		if err := d.add(v); err != nil {
 			return nil, err
 		}
 	}
@@ -88,6 +77,34 @@ func parseDirective(text string, offset int) (*directive, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// cutWords cuts a directive into its keys and values.
+func cutWords(text string, offset int) (words []value, err error) {
+	words = make([]value, 0, strings.Count(text, "=")+1)
+	for rest := text; ; {
+		rest = strings.TrimLeft(rest, " \t\r\n")
+		if rest == "" {
+			return words, nil
+		}
+		n := strings.IndexAny(rest, "= \t\r\n\"'")
+		switch {
+		case n < 0:
+			n = len(rest)
+		case n == 0:
+			return nil, fmt.Errorf("%s: there is no key; one is written as src=a.go", strings.TrimSpace(rest))
+		}
+		v := value{key: rest[:n]}
+		rest = rest[n:]
+		if v.bare = rest == "" || rest[0] != '='; !v.bare {
+			begin := offset + len(text) - len(rest) + 1
+			if v.text, rest, err = word(rest[1:]); err != nil {
+				return nil, fmt.Errorf("%s=%w", v.key, err)
+			}
+			v.at = span{begin, offset + len(text) - len(rest)}
+		}
+		words = append(words, v)
+	}
 }
 
 // word reads a value: plain up to a space, or quoted.
@@ -131,34 +148,43 @@ func quoted(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
-func (d *directive) add(v value, bare bool) error {
+func (d *directive) add(v value) error {
 	key := v.key
-	if d.kind == "" {
-		for _, k := range kinds {
-			if k.name != key {
-				continue
-			}
-			if k.bare != bare {
-				return fmt.Errorf("%s", map[bool]string{true: key + " is a word of its own and takes no value", false: key + " needs a value: " + key + "=…"}[k.bare])
-			}
-			d.kind = key
+	keys := keysOf(d.kind)
+	switch {
+	case d.has(key):
+		return fmt.Errorf("%s is given twice", key)
+	case d.kind == "":
+		if err := d.begin(v); err != nil {
+			return err
 		}
-		if d.kind == "" {
-			return fmt.Errorf("there is no directive %q%s", key, known(key, kindNames(), "one begins with"))
-		}
-	} else if keys := keysOf(d.kind); !slices.Contains(keys, key) {
+	case !slices.Contains(keys, key):
 		return fmt.Errorf("%s knows no key %q%s", d.kind, key, known(key, keys, "it takes"))
-	} else if bare {
+	case v.bare:
 		return fmt.Errorf("%s needs a value: %s=…", key, key)
 	}
-	if d.has(key) {
-		return fmt.Errorf("%s is given twice", key)
-	}
-	if !bare && v.text == "" {
+	if !v.bare && strings.TrimSpace(v.text) == "" {
 		return fmt.Errorf("%s is empty", key)
 	}
 	d.values = append(d.values, v)
 	return nil
+}
+
+// begin takes the word that says what kind of directive it is.
+func (d *directive) begin(v value) error {
+	for _, k := range kinds {
+		switch {
+		case k.name != v.key:
+		case k.bare && !v.bare:
+			return fmt.Errorf("%s is a word of its own and takes no value", v.key)
+		case v.bare && !k.bare:
+			return fmt.Errorf("%s needs a value: %s=…", v.key, v.key)
+		default:
+			d.kind = k.name
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no directive %q%s", v.key, known(v.key, kindNames, "one has"))
 }
 
 // known is the end of a message about a word that is not among those.
@@ -172,12 +198,12 @@ func known(key string, keys []string, takes string) string {
 	return "; " + takes + " " + strings.Join(keys, ", ")
 }
 
-func kindNames() (names []string) {
+var kindNames = func() (names []string) {
 	for _, k := range kinds {
 		names = append(names, k.name)
 	}
 	return names
-}
+}()
 
 func keysOf(kind string) []string {
 	for _, k := range kinds {
@@ -191,7 +217,7 @@ func keysOf(kind string) []string {
 // complete looks for what is missing, and for keys that do not go together.
 func (d *directive) complete() error {
 	if d.kind == "" {
-		return fmt.Errorf("it is empty; it begins with %s", strings.Join(kindNames(), ", "))
+		return fmt.Errorf("it is empty; it begins with %s", strings.Join(kindNames, ", "))
 	}
 	for _, k := range kinds {
 		if k.name != d.kind {

@@ -2,8 +2,10 @@ package mdcheck
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +15,13 @@ type excerpt struct {
 	decl   *decl  // that it is, or is part of; nil when there is none
 	at     span   // in the source
 	text   []byte // with plain line endings
-	gaps   []span // omitted stretches of the source
+	gaps   []gap  // what is omitted, sorted
+}
+
+// gap is an omitted region with the comments around it.
+type gap struct {
+	span
+	lead []byte // before the comment that is shown in its place
 }
 
 // line is where the excerpt begins.
@@ -33,12 +41,13 @@ func (e *excerpt) lastLine() int {
 // in place of each region that is omitted.
 func (e *excerpt) cutOut(omit []string) error {
 	for _, name := range omit {
-		gap, err := e.source.region(name, e.at)
+		region, err := e.source.region(name, e.at)
 		if err != nil {
 			return fmt.Errorf("omit=%s: %w", name, err)
 		}
-		e.gaps = append(e.gaps, gap)
+		e.gaps = append(e.gaps, e.source.around(region))
 	}
+	slices.SortFunc(e.gaps, func(a, b gap) int { return cmp.Compare(a.start, b.start) })
 	text := e.source.text
 	body := text[e.at.start:e.at.end]
 	flush := len(body) > 0 && body[0] != ' ' && body[0] != '\t' && e.at.start == startOfLine(text, e.at.start)
@@ -46,8 +55,23 @@ func (e *excerpt) cutOut(omit []string) error {
 		e.text = ended(text, e.at)
 		return nil
 	}
-	e.text = e.rewrite(indentation(text, e.at))
+	e.text = e.rewrite(e.source.indentation(e.at))
 	return nil
+}
+
+// around is a region with its comments. What stands in its place is indented
+// as it is, or as its comments are when there is nothing in it.
+func (f *source) around(region span) gap {
+	begin := startOfLine(f.text, region.start-1)
+	end := len(f.text)
+	if n := bytes.IndexByte(f.text[region.end:], '\n'); n >= 0 {
+		end = region.end + n + 1
+	}
+	lead := f.indentation(region)
+	if len(bytes.TrimSpace(f.text[region.start:region.end])) == 0 {
+		lead = whitespace(f.text[begin:region.start])
+	}
+	return gap{span{begin, end}, lead}
 }
 
 // ended is the stretch with a line ending, in place when there is one.
@@ -64,22 +88,20 @@ func ended(text []byte, at span) []byte {
 
 func startOfLine(text []byte, at int) int { return 1 + bytes.LastIndexByte(text[:at], '\n') }
 
-// indentation is what all lines of a stretch begin with. A stretch that begins
-// within a line has the indentation of that line.
-func indentation(text []byte, at span) []byte {
-	begin := startOfLine(text, at.start)
-	if begin < at.start {
-		line := text[begin:at.start]
-		return line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
+// indentation is what all lines of a stretch begin with, but for those that are
+// never shown. A stretch that begins within a line has the indentation of that
+// line, for which the dashes of a YAML list count as spaces.
+func (f *source) indentation(at span) []byte {
+	if begin := startOfLine(f.text, at.start); begin < at.start {
+		return whitespace(bytes.ReplaceAll(f.text[begin:at.start], []byte("- "), []byte("  ")))
 	}
 	var common []byte
 	first := true
-	for line := range bytes.Lines(text[at.start:at.end]) {
-		bare := bytes.TrimLeft(line, " \t")
-		if len(bytes.TrimSpace(bare)) == 0 {
+	for line := range bytes.Lines(f.text[at.start:at.end]) {
+		if len(bytes.TrimSpace(line)) == 0 || f.isMark(line) {
 			continue
 		}
-		lead := line[:len(line)-len(bare)]
+		lead := whitespace(line)
 		if first {
 			common, first = lead, false
 		}
@@ -92,10 +114,12 @@ func indentation(text []byte, at span) []byte {
 	return common
 }
 
+// whitespace is what a line begins with.
+func whitespace(line []byte) []byte { return line[:len(line)-len(bytes.TrimLeft(line, " \t"))] }
+
 // rewrite goes over the lines of the excerpt one by one.
 func (e *excerpt) rewrite(lead []byte) []byte {
 	var b bytes.Buffer
-	sign := commentSign(e.source.path)
 	at := e.at.start
 	for line := range bytes.Lines(e.source.text[e.at.start:e.at.end]) {
 		here := at
@@ -107,12 +131,12 @@ func (e *excerpt) rewrite(lead []byte) []byte {
 		}
 		if gap, ok := e.gapAt(here); ok {
 			if here == gap.start {
-				b.Write(shown[:len(shown)-len(bytes.TrimLeft(shown, " \t"))])
-				b.WriteString(sign + " …\n")
+				b.Write(bytes.TrimPrefix(gap.lead, lead))
+				b.WriteString(e.source.sign + " …\n")
 			}
 			continue
 		}
-		if _, isMark := readMark(string(line), sign); isMark {
+		if e.source.isMark(line) {
 			continue
 		}
 		b.Write(shown)
@@ -121,13 +145,14 @@ func (e *excerpt) rewrite(lead []byte) []byte {
 	return b.Bytes()
 }
 
-func (e *excerpt) gapAt(offset int) (span, bool) {
+// gapAt is the gap at an offset, the outermost of several.
+func (e *excerpt) gapAt(offset int) (gap, bool) {
 	for _, g := range e.gaps {
 		if g.start <= offset && offset < g.end {
 			return g, true
 		}
 	}
-	return span{}, false
+	return gap{}, false
 }
 
 // snippet follows a directive src=….
@@ -139,7 +164,7 @@ func (c *check) snippet(d *directive) (*excerpt, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &excerpt{source: f, at: span{0, len(f.text)}}
+	e := &excerpt{source: f, at: span{len(byteOrderMark(f.text)), len(f.text)}}
 	if d.has("sym") {
 		if err := c.symbol(e, d); err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -56,10 +57,19 @@ func runGroup(ctx context.Context, cmd *exec.Cmd, dir string, timeout time.Durat
 	case ctx.Err() != nil:
 		return nil, 0, errors.New("it was interrupted")
 	case err == nil, errors.As(err, &exit), errors.Is(err, exec.ErrWaitDelay):
-		return out.text, cmd.ProcessState.ExitCode(), nil
+		return out.text, codeOf(cmd.ProcessState), nil
 	default:
 		return nil, 0, err
 	}
+}
+
+// codeOf is an exit code as a shell gives it: a process that a signal has ended
+// has 128 and the signal's number.
+func codeOf(state *os.ProcessState) int {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return state.ExitCode()
 }
 
 // bounded keeps what is written to it up to a limit, and calls over when

@@ -17,6 +17,10 @@ type Finding struct {
 	// Diff is a unified diff from what the document says to what is true;
 	// empty where there are no two texts to compare.
 	Diff string `json:"diff,omitempty"`
+	// Source is the other end where it is a place in the repository, a slash
+	// path from its root, with the line.
+	Source     string `json:"source,omitempty"`
+	SourceLine int    `json:"source_line,omitempty"`
 	// Mendable findings are gone after -fix. Run says that it takes -run too.
 	Mendable bool `json:"mendable"`
 	Run      bool `json:"run,omitempty"`

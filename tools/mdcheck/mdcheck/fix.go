@@ -26,14 +26,13 @@ func (c *check) replace(f *fence, text []byte) {
 	if f.crlf {
 		ending = "\r\n"
 	}
-	lead := f.prefix + strings.Repeat(" ", f.indent)
 	var b strings.Builder
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
 		if line == "" {
-			b.WriteString(strings.TrimRight(lead, " \t"))
+			b.WriteString(strings.TrimRight(f.lead, " \t"))
 		} else {
-			b.WriteString(lead + line)
+			b.WriteString(f.lead + line)
 		}
 		b.WriteString(ending)
 	}

@@ -142,26 +142,24 @@ func receiver(t ast.Expr) (name string, pointer bool) {
 // constants or variables stands for all of it.
 func (r *goReader) group(g *ast.GenDecl) {
 	for i, spec := range g.Specs {
-		doc, from, to := g.Doc, g.Pos(), g.End()
-		var names []*ast.Ident
 		switch spec := spec.(type) {
 		case *ast.TypeSpec:
-			names = []*ast.Ident{spec.Name}
 			r.members(spec.Name.Name, spec.Type)
-			if g.Lparen.IsValid() {
-				doc, from, to = spec.Doc, spec.Pos(), spec.End()
-			}
+			r.named(g, spec, spec.Name, spec.Doc, !g.Lparen.IsValid())
 		case *ast.ValueSpec:
-			names = spec.Names
-			if i > 0 {
-				doc, from, to = spec.Doc, spec.Pos(), spec.End()
+			for n, name := range spec.Names {
+				r.named(g, spec, name, spec.Doc, !g.Lparen.IsValid() || i+n == 0)
 			}
-		default:
-			continue
 		}
-		for _, name := range names {
-			r.add(decl{Name: name.Name}, doc, from, to)
-		}
+	}
+}
+
+// named adds a name with the whole group, or with its own lines in it.
+func (r *goReader) named(g *ast.GenDecl, spec ast.Spec, name *ast.Ident, doc *ast.CommentGroup, whole bool) {
+	if whole {
+		r.add(decl{Name: name.Name}, g.Doc, g.Pos(), g.End())
+	} else {
+		r.add(decl{Name: name.Name}, doc, spec.Pos(), spec.End())
 	}
 }
 
@@ -193,13 +191,14 @@ func (r *goReader) members(name string, t ast.Expr) {
 	}
 }
 
-// find looks for what sym=… names: Func, Type, Type.Method or (*Type).Method.
-// Where no function or type has the name alone, a method may. More than one can
-// be found: init may be declared twice, and two types may have the method.
+// find looks for what sym=… names: Func, Type, Type.Method or (*Type).Method,
+// with type parameters or without. Where no function or type has the name
+// alone, a method may. More than one can be found: init may be declared twice,
+// and two types may have the method.
 func (g *goFile) find(sym string) (found []*decl) {
-	recv, name, method := strings.Cut(sym, ".")
+	recv, name, method := strings.Cut(withoutParameters(sym), ".")
 	if !method {
-		recv, name = "", sym
+		recv, name = "", recv
 	}
 	bare := strings.Trim(recv, "(*)")
 	for i := range g.Decls {
@@ -217,6 +216,16 @@ func (g *goFile) find(sym string) (found []*decl) {
 		}
 	}
 	return found
+}
+
+// withoutParameters is a name without its type parameters, which are no part
+// of it: (*List[T]).Add is (*List).Add.
+func withoutParameters(sym string) string {
+	open, shut := strings.IndexByte(sym, '['), strings.LastIndexByte(sym, ']')
+	if open < 0 || shut < open {
+		return sym
+	}
+	return sym[:open] + sym[shut+1:]
 }
 
 // near is the end of a message about a symbol that is not declared: the one

@@ -11,7 +11,7 @@ import (
 
 // handlers are the files of a post's handlers: those that its front comment
 // names, else those that declare what a tasker.Handlers{…} of the folder
-// registers.
+// registers, else those of the folder that it shows.
 func (c *check) handlers() (files []*source, err error) {
 	if len(c.front.handlers) > 0 {
 		for _, name := range c.front.handlers {
@@ -29,7 +29,7 @@ func (c *check) handlers() (files []*source, err error) {
 	}
 	var all []*source
 	registered := map[string]bool{}
-	for _, name := range c.neighbours("x.go")[1:] {
+	for _, name := range c.goFilesIn(".") {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
@@ -48,6 +48,11 @@ func (c *check) handlers() (files []*source, err error) {
 		}
 		if slices.ContainsFunc(c.golang(f).Decls, declares) {
 			files = append(files, f)
+		}
+	}
+	for _, e := range c.shown {
+		if len(registered) == 0 && slices.Contains(all, e.source) && !slices.Contains(files, e.source) {
+			files = append(files, e.source)
 		}
 	}
 	return files, nil

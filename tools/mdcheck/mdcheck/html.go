@@ -3,6 +3,7 @@ package mdcheck
 import (
 	"bytes"
 	"strings"
+	"unicode"
 )
 
 // HTML in a page hides what is in it from markdown: no fence begins within a
@@ -107,15 +108,12 @@ func (s *scanner) commentLine() {
 		s.addNote(span{s.comment.start, end}, s.comment.end, true)
 		return
 	}
-	if s.comment.start >= s.start {
-		end = s.comment.start
-	}
-	s.tags(span{end, s.end})
+	s.tags(span{s.comment.start, s.end})
 }
 
-// tags reads a line of HTML, in which nothing is markdown.
-func (s *scanner) tags(line span) {
-	p := prose{text: s.text[line.start:line.end], lines: []span{line}}
+// tags reads some HTML, in which nothing is markdown.
+func (s *scanner) tags(at span) {
+	p := prose{text: s.text[at.start:at.end], lines: []span{at}}
 	for i := 0; i < len(p.text); {
 		skip := bytes.IndexByte(p.text[i:], '<')
 		if skip < 0 {
@@ -154,6 +152,7 @@ func (s *scanner) tag(p *prose, i int) int {
 		p.noTag = true
 		return i + 1
 	}
+	s.rawHeading(rest, p.at(i), p.at(i+end)+1)
 	for name, value := range attributes(string(rest[1:end])) {
 		switch name {
 		case "href", "src":
@@ -165,7 +164,21 @@ func (s *scanner) tag(p *prose, i int) int {
 	return i + end + 1
 }
 
-// attributes goes through those whose values are quoted.
+// rawHeading keeps what stands between <h2> and </h2>, from where the tag that
+// is given ends to where the next one begins.
+func (s *scanner) rawHeading(tag []byte, begin, end int) {
+	name := tagName(tag)
+	switch {
+	case len(name) != 2 || name[0]|0x20 != 'h' || name[1] < '1' || name[1] > '6':
+	case tag[1] != '/':
+		s.raw = end
+	case s.raw > 0:
+		s.headings = append(s.headings, strings.TrimSpace(string(s.text[s.raw:begin])))
+		s.raw = 0
+	}
+}
+
+// attributes goes through those that have values, in quotes or without.
 func attributes(tag string) func(yield func(name, value string) bool) {
 	return func(yield func(name, value string) bool) {
 		for {
@@ -175,14 +188,17 @@ func attributes(tag string) func(yield func(name, value string) bool) {
 			}
 			fields := strings.Fields(tag[:i])
 			tag = strings.TrimLeft(tag[i+1:], " ")
-			if tag == "" || tag[0] != '"' && tag[0] != '\'' || len(fields) == 0 {
-				continue
+			var value string
+			closed := true
+			if tag != "" && strings.IndexByte(`"'`, tag[0]) >= 0 {
+				value, tag, closed = strings.Cut(tag[1:], tag[:1])
+			} else {
+				n := len(tag) - len(strings.TrimLeftFunc(tag, func(r rune) bool { return !unicode.IsSpace(r) }))
+				value, tag = tag[:n], tag[n:]
 			}
-			shut := strings.IndexByte(tag[1:], tag[0])
-			if shut < 0 || !yield(strings.ToLower(fields[len(fields)-1]), tag[1:1+shut]) {
+			if !closed || len(fields) > 0 && value != "" && !yield(strings.ToLower(fields[len(fields)-1]), value) {
 				return
 			}
-			tag = tag[shut+2:]
 		}
 	}
 }

@@ -191,7 +191,8 @@ func (s *scanner) link(p *prose, open, i int) int {
 	case '[':
 		end := bytes.IndexByte(p.text[i:], ']')
 		inWord := open > 0 && (isLetter(p.text[open-1]) || p.text[open-1] == ']')
-		if end > 1 && !inWord {
+		footnote := end > 1 && p.text[i+1] == '^'
+		if end > 1 && !inWord && !footnote {
 			s.links = append(s.links, link{at: p.at(open), label: labelOf(p.text[i+1 : i+end])})
 			return i + end + 1
 		}

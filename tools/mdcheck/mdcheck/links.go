@@ -3,10 +3,9 @@ package mdcheck
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
+	"html"
 	"maps"
 	"net/url"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -210,52 +209,56 @@ func slug(heading string) string {
 	return b.String()
 }
 
-// plainText is what a heading shows: the text of its links and no tags. What
-// is in backticks stays as it is.
+// plainText is what a heading shows: the text of its links, and neither its
+// pictures nor its tags. What is in backticks stays as it is.
 func plainText(markdown string) string {
 	var b strings.Builder
 	text := []byte(markdown)
 	for i := 0; i < len(text); i++ {
+		rest := text[i:]
 		switch c := text[i]; {
-		case c == '\\' && i+1 < len(text):
+		case c == '\\' && len(rest) > 1:
 			i++
 			b.WriteByte(text[i])
 		case c == '`':
-			n := run(text[i:], '`')
-			if end := bytes.Index(text[i+n:], text[i:i+n]); end >= 0 {
-				b.WriteString(strings.TrimSpace(string(text[i+n : i+n+end])))
+			n := run(rest, '`')
+			if end := bytes.Index(rest[n:], rest[:n]); end >= 0 {
+				b.WriteString(strings.TrimSpace(string(rest[n : n+end])))
 				i += n + end
 			}
 			i += n - 1
-		case c == '<':
-			if end := bytes.IndexByte(text[i:], '>'); end > 0 {
+		case c == '<' && len(rest) > 1 && (isLetter(rest[1]) || strings.IndexByte("/!", rest[1]) >= 0):
+			if end := bytes.IndexByte(rest, '>'); end > 0 {
 				i += end
 			}
-		case c == ']' && i+1 < len(text) && text[i+1] == '(':
+		case c == '&':
+			entity := string(rest[:1+bytes.IndexByte(rest, ';')])
+			if meant := html.UnescapeString(entity); meant != entity {
+				b.WriteString(meant)
+				i += len(entity) - 1
+			}
+		case bytes.HasPrefix(rest, []byte("![")):
+			if shut := bytes.Index(rest, []byte("](")); shut > 0 {
+				_, end := destination(text, i+shut+2)
+				i = max(i, end-1)
+			}
+		case bytes.HasPrefix(rest, []byte("](")):
 			if _, end := destination(text, i+2); end > 0 {
 				i = end - 1
 			}
-		case c == ']' && i+1 < len(text) && text[i+1] == '[':
-			if end := bytes.IndexByte(text[i+1:], ']'); end > 0 {
+		case bytes.HasPrefix(rest, []byte("][")):
+			if end := bytes.IndexByte(rest[1:], ']'); end > 0 {
 				i += 1 + end
 			}
-		case c == '_' && !inWord(text, i): // emphasis
+		case c == '_': // emphasis, unless it is within a word
+			n := run(rest, '_')
+			if i > 0 && n < len(rest) && isLetter(text[i-1]) && isLetter(rest[n]) {
+				b.Write(rest[:n])
+			}
+			i += n - 1
 		default:
 			b.WriteByte(c)
 		}
 	}
 	return b.String()
-}
-
-func inWord(text []byte, i int) bool {
-	return i > 0 && i+1 < len(text) && isLetter(text[i-1]) && isLetter(text[i+1])
-}
-
-// readDir names what is in a folder.
-func readDir(root *os.Root, folder string) (names []string, err error) {
-	entries, err := fs.ReadDir(root.FS(), folder)
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return names, err
 }

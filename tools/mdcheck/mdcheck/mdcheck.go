@@ -60,10 +60,10 @@ func Open(at string, options Options) (*Repository, error) {
 		return nil, err
 	}
 	if folder, err = filepath.EvalSymlinks(folder); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", at, plain(err))
 	}
 	if info, err := os.Stat(folder); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", at, plain(err))
 	} else if !info.IsDir() {
 		folder = filepath.Dir(folder)
 	}
@@ -125,7 +125,7 @@ func (r *Repository) Documents(paths ...string) ([]string, error) {
 			return nil, fmt.Errorf("%s: %w", p, plain(err))
 		}
 		name := slashFrom(r.dir, abs)
-		if name == ".." || strings.HasPrefix(name, "../") || filepath.IsAbs(name) {
+		if outside(name) {
 			return nil, fmt.Errorf("%s is not in the repository %s", p, r.dir)
 		}
 		info, err := r.sources.root.Stat(name)
@@ -137,8 +137,9 @@ func (r *Repository) Documents(paths ...string) ([]string, error) {
 		case !info.IsDir():
 			found = append(found, name)
 		default:
-			err = r.walk(name, func(file string) {
-				if isMarkdown(file) {
+			// A folder that cannot be listed is told of as a document is.
+			err = r.walk(name, func(file string, entry fs.DirEntry, err error) {
+				if err != nil || !entry.IsDir() && isMarkdown(file) {
 					found = append(found, file)
 				}
 			})
@@ -156,21 +157,38 @@ func isMarkdown(file string) bool {
 	return ext == ".md" || ext == ".markdown"
 }
 
-// walk goes through the files below a folder. It only lists names, of which
-// none is a link that is followed; what is read is read through the root.
-func (r *Repository) walk(folder string, visit func(file string)) error {
+// walk goes through a folder and what is below it. It only lists names; what is
+// read is read through the root. A link to a file stands for that file, and one
+// to a folder is not followed. A folder that cannot be listed is visited with
+// the error.
+func (r *Repository) walk(folder string, visit func(name string, entry fs.DirEntry, err error)) error {
 	return filepath.WalkDir(filepath.Join(r.dir, filepath.FromSlash(folder)), func(at string, entry fs.DirEntry, err error) error {
 		name := slashFrom(r.dir, at)
 		switch {
-		case err != nil:
+		case entry == nil:
 			return err
-		case !entry.IsDir():
-			visit(name)
-		case name != folder && r.leaveOut(name):
+		case entry.IsDir() && name != folder && r.leaveOut(name):
 			return fs.SkipDir
+		case entry.Type()&fs.ModeSymlink != 0:
+			name = r.linked(name)
 		}
+		visit(name, entry, err)
 		return nil
 	})
+}
+
+// linked is what a link leads to, or itself when that is not in the repository.
+func (r *Repository) linked(link string) string {
+	at, err := filepath.EvalSymlinks(filepath.Join(r.dir, filepath.FromSlash(link)))
+	if err != nil || outside(slashFrom(r.dir, at)) {
+		return link
+	}
+	return slashFrom(r.dir, at)
+}
+
+// outside says whether a path from the repository's root leads out of it.
+func outside(name string) bool {
+	return name == ".." || strings.HasPrefix(name, "../") || filepath.IsAbs(name)
 }
 
 func (r *Repository) leaveOut(folder string) bool {
@@ -217,13 +235,21 @@ func (r *Repository) checkAll(ctx context.Context, documents []string) []*check 
 func (r *Repository) Changed(files ...string) (documents []string) {
 	for _, file := range files {
 		r.sources.forget(file)
-		if strings.HasSuffix(file, ".go") {
+		if mayHoldGo(file) {
 			r.indexed.Clear()
 		}
 	}
 	for document, uses := range r.uses {
+		below := func(folder string) bool {
+			for file := range uses {
+				if strings.HasPrefix(file, folder+"/") {
+					return true
+				}
+			}
+			return false
+		}
 		concerns := func(file string) bool {
-			return file == document || uses[file] || uses[path.Dir(file)] || strings.HasSuffix(file, ".go") && uses[anyGoFile]
+			return uses[file] || uses[path.Dir(file)] || uses[anyGoFile] && mayHoldGo(file) || below(file)
 		}
 		if slices.ContainsFunc(files, concerns) {
 			documents = append(documents, document)
@@ -233,11 +259,21 @@ func (r *Repository) Changed(files ...string) (documents []string) {
 	return documents
 }
 
+// mayHoldGo says whether a changed file is one of Go, or may be a folder of
+// them, which has come or gone as a whole.
+func mayHoldGo(file string) bool {
+	return strings.HasSuffix(file, ".go") || path.Ext(file) == ""
+}
+
 // Folders lists the folders that documents and their sources may be in, as
 // absolute paths.
 func (r *Repository) Folders() (folders []string, err error) {
 	seen := map[string]bool{}
-	err = r.walk(r.module, func(file string) { seen[path.Dir(file)] = true })
+	err = r.walk(r.module, func(name string, entry fs.DirEntry, _ error) {
+		if entry.IsDir() {
+			seen[name] = true
+		}
+	})
 	for _, uses := range r.uses {
 		for file := range uses {
 			seen[path.Dir(file)] = true

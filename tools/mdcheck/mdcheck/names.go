@@ -1,6 +1,7 @@
 package mdcheck
 
 import (
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -123,6 +124,8 @@ func (x *index) declares(parts []string) (known, ours bool) {
 	first := parts[0]
 	of, isPackage := x.packages[first]
 	switch {
+	case len(x.packages) == 0: // nothing here is Go
+		return false, false
 	case len(parts) == 1:
 		return x.names[first], true
 	case isPackage && first != "main" && len(parts) == 2:
@@ -205,16 +208,17 @@ func (r *Repository) index(folder string, deep bool) *index {
 // goFiles reads the Go files of a folder, several at once.
 func (r *Repository) goFiles(folder string, deep bool) []*goFile {
 	var files []string
-	take := func(file string) {
-		if strings.HasSuffix(file, ".go") {
+	take := func(file string, entry fs.DirEntry, _ error) {
+		if !entry.IsDir() && strings.HasSuffix(file, ".go") {
 			files = append(files, file)
 		}
 	}
+	// What cannot be read declares nothing.
 	if deep {
-		_ = r.walk(folder, take) // what cannot be read declares nothing
-	} else if names, err := readDir(r.sources.root, folder); err == nil {
-		for _, name := range names {
-			take(path.Join(folder, name))
+		_ = r.walk(folder, take)
+	} else if entries, err := fs.ReadDir(r.sources.root.FS(), folder); err == nil {
+		for _, entry := range entries {
+			take(path.Join(folder, entry.Name()), entry, nil)
 		}
 	}
 	read := make([]*goFile, len(files))

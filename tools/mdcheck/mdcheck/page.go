@@ -36,8 +36,10 @@ type fence struct {
 	mark       byte   // ` or ~
 	length     int    // of the opening run
 	tail       int    // of the closing run; 0 when there is none
-	prefix     string // before each line: quote signs, and the spaces of a list
-	indent     int    // of the fence itself, behind the prefix
+	lead       string // before each line: quote signs and spaces
+	indent     int    // of the fence itself, behind its quotes and lists
+	moved      bool   // its lines do not begin where the page's do
+	text       []byte // of a moved one: what it shows
 	crlf       bool
 }
 
@@ -68,40 +70,17 @@ func (p *page) language(f *fence) string {
 	return strings.ToLower(strings.Trim(fields[0], "{}."))
 }
 
-// code is what the fence shows: without the prefix, with plain line endings.
+// code is what the fence shows, with plain line endings.
 func (p *page) code(f *fence) []byte {
 	body := p.text[f.body.start:f.body.end]
-	if f.prefix == "" && f.indent == 0 && !f.crlf {
+	switch {
+	case f.moved:
+		return f.text
+	case f.crlf:
+		return bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n"))
+	default:
 		return body
 	}
-	var b bytes.Buffer
-	for line := range bytes.Lines(body) {
-		line = bytes.TrimRight(line, "\r\n")
-		b.Write(strip(line, f.prefix, f.indent))
-		b.WriteByte('\n')
-	}
-	return b.Bytes()
-}
-
-// strip takes the prefix of a quote or list and the fence's own indentation
-// from a line, as far as they are there. A tab that is only partly prefix
-// leaves spaces behind.
-func strip(line []byte, prefix string, indent int) []byte {
-	column := 0
-	for i := range len(prefix) + indent {
-		sign := byte(' ')
-		if i < len(prefix) {
-			sign = prefix[i]
-		}
-		if sign == ' ' && len(line) > 0 && line[0] == '\t' {
-			line = append(bytes.Repeat([]byte(" "), 4-column%4), line[1:]...)
-		}
-		if len(line) > 0 && line[0] == sign {
-			line = line[1:]
-		}
-		column++
-	}
-	return line
 }
 
 // lineOf is the number of the line with the offset.

@@ -27,36 +27,42 @@ type mark struct {
 
 var markWords = []byte("snip:")
 
-// commentSigns are those of the files whose comments do not begin with #.
+// commentSigns are those of files whose names tell. Of other files it is the
+// one of #, // and -- with which the first of these comments is written.
 var commentSigns = map[string]string{
-	".sql": "--", ".lua": "--",
-	".go": "//", ".mod": "//", ".proto": "//", ".js": "//", ".ts": "//", ".jsonc": "//",
+	".go": "//", ".mod": "//", ".work": "//", ".proto": "//", ".js": "//", ".ts": "//", ".jsonc": "//",
 	".rs": "//", ".java": "//", ".kt": "//", ".c": "//", ".h": "//", ".dart": "//",
-}
-
-func commentSign(file string) string {
-	if sign, ok := commentSigns[path.Ext(file)]; ok {
-		return sign
-	}
-	return "#"
+	".sql": "--", ".lua": "--", ".yaml": "#", ".yml": "#", ".sh": "#", ".py": "#", ".rb": "#", ".toml": "#",
 }
 
 // markers are the comments of a source that begin and end regions.
 func (f *source) markers() []mark {
 	f.cut.Do(func() {
+		f.sign = commentSigns[path.Ext(f.path)]
 		if !bytes.Contains(f.text, markWords) {
 			return
 		}
 		at := 0
 		for line := range bytes.Lines(f.text) {
-			if m, ok := readMark(string(line), commentSign(f.path)); ok {
-				m.line = span{at, at + len(line)}
-				f.marks = append(f.marks, m)
+			for _, sign := range []string{"#", "//", "--"} {
+				if m, ok := readMark(string(line), sign); ok && (f.sign == "" || f.sign == sign) {
+					m.line = span{at, at + len(line)}
+					f.marks, f.sign = append(f.marks, m), sign
+				}
 			}
 			at += len(line)
 		}
 	})
 	return f.marks
+}
+
+// isMark says whether a line is such a comment.
+func (f *source) isMark(line []byte) bool {
+	if len(f.markers()) == 0 {
+		return false
+	}
+	_, is := readMark(string(line), f.sign)
+	return is
 }
 
 func readMark(line, sign string) (mark, bool) {
@@ -105,7 +111,7 @@ func (f *source) region(name string, within span) (span, error) {
 	}
 	switch {
 	case len(open) > 0:
-		return span{}, fmt.Errorf("region %s begins at line %d and never ends; write %s snip:end %s behind its last line", open[0].name, lineOf(f.text, open[0].line.start), commentSign(f.path), open[0].name)
+		return span{}, fmt.Errorf("region %s begins at line %d and never ends; write %s snip:end %s behind its last line", open[0].name, lineOf(f.text, open[0].line.start), f.sign, open[0].name)
 	case len(found) == 0:
 		return span{}, fmt.Errorf("there is no region %s%s", name, template.Suggest(name, names))
 	case len(found) > 1:

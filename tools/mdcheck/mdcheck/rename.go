@@ -3,6 +3,7 @@ package mdcheck
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -77,19 +78,21 @@ func (d *decl) like(sym string) string {
 // neighbours are the Go files of a file's folder, itself first, as a directive
 // names them.
 func (c *check) neighbours(file string) []string {
-	names := []string{file}
-	folder, err := from(c.path, path.Dir(file))
+	itself := func(other string) bool { return other == path.Clean(file) }
+	return append([]string{file}, slices.DeleteFunc(c.goFilesIn(path.Dir(file)), itself)...)
+}
+
+// goFilesIn are the Go files of a folder, as a directive names both.
+func (c *check) goFilesIn(dir string) (names []string) {
+	folder, err := from(c.path, dir)
 	if err != nil {
-		return names
+		return nil
 	}
 	c.uses[folder] = true // a new file in it may be the answer
-	entries, err := readDir(c.sources.root, folder)
-	if err != nil {
-		return names
-	}
-	for _, name := range entries {
-		if other := path.Join(path.Dir(file), name); strings.HasSuffix(name, ".go") && other != path.Clean(file) {
-			names = append(names, other)
+	entries, _ := fs.ReadDir(c.sources.root.FS(), folder)
+	for _, entry := range entries {
+		if !entry.IsDir() && strings.HasSuffix(entry.Name(), ".go") {
+			names = append(names, path.Join(dir, entry.Name()))
 		}
 	}
 	return names
@@ -98,9 +101,9 @@ func (c *check) neighbours(file string) []string {
 // namesOf are the name of a declaration and that of its receiver's type, which
 // may be what has changed.
 func namesOf(sym string) []string {
-	recv, name, method := strings.Cut(strings.Trim(sym, "(*"), ".")
+	recv, name, method := strings.Cut(strings.Trim(withoutParameters(sym), "(*"), ".")
 	if !method {
-		return []string{sym, ""}
+		return []string{recv, ""}
 	}
 	return []string{name, strings.Trim(recv, ")")}
 }

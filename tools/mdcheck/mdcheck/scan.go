@@ -8,20 +8,24 @@ import (
 // scanner walks over the lines with the blocks that are open at each of them.
 type scanner struct {
 	page
-	line       int // number of the current one
-	start, end int // of the current one, without its ending
-	pos        int // how far it is read
+	line       int  // number of the current one
+	start, end int  // of the current one, without its ending
+	pos        int  // how far it is read
+	column     int  // where that is on the screen
+	torn       bool // it is within a tab, of which the rest counts as spaces
 	inside     []container
 	fence      *fence
 	html       string // what ends the HTML block that is open; "" when none is
 	comment    span   // where that block began, and its line
+	raw        int    // where the heading begins that HTML has opened
 	paragraph  []span // its lines so far
 }
 
 // container is a quote or a list item that is open.
 type container struct {
 	quote  bool
-	indent int // columns that a line of the item is moved in
+	indent int  // columns that a line of the item is moved in
+	bare   bool // the item has nothing in it yet, so that a blank line ends it
 }
 
 // maxNesting is how deep quotes and lists are followed. Nobody writes more, and
@@ -34,7 +38,8 @@ func scan(text []byte) *page {
 	s := &scanner{page: page{text: text}}
 	s.fences = make([]fence, 0, bytes.Count(text, []byte("```"))/2)
 	s.notes = make([]note, 0, bytes.Count(text, []byte("mdcheck")))
-	at := frontMatter(text)
+	at := len(byteOrderMark(text))
+	at += frontMatter(text[at:])
 	s.line = lineOf(text, at) - 1
 	for at < len(text) {
 		next := len(text)
@@ -61,7 +66,7 @@ func scan(text []byte) *page {
 // skip leaves out the lines of a fence in which its sign is not, for none of
 // them can end it.
 func (s *scanner) skip(at int) int {
-	if s.fence == nil || len(s.inside) > 0 {
+	if s.fence == nil || s.fence.moved {
 		return at
 	}
 	rest := s.text[at:]
@@ -92,7 +97,7 @@ func frontMatter(text []byte) int {
 // take reads one line: first the containers that go on, then those that begin,
 // then what is in them.
 func (s *scanner) take() {
-	s.pos = s.start
+	s.pos, s.column, s.torn = s.start, 0, false
 	matched := s.goOn()
 	whole := matched == len(s.inside)
 	switch {
@@ -112,14 +117,16 @@ func (s *scanner) take() {
 // goOn eats the signs of the containers that the line continues, and says how
 // many these are.
 func (s *scanner) goOn() int {
-	for i, c := range s.inside {
-		indent := s.indentation()
+	for i := range s.inside {
+		c := &s.inside[i]
+		indent, first := s.lead()
 		switch {
-		case c.quote && indent < 4 && s.at(indent) == '>':
+		case c.quote && indent < 4 && s.at(first) == '>':
 			s.eatQuote(indent)
-		case !c.quote && s.blank():
-		case !c.quote && indent >= c.indent:
+		case !c.quote && first == s.end && !c.bare:
+		case !c.quote && first < s.end && indent >= c.indent:
 			s.eat(c.indent)
+			c.bare = false
 		default:
 			return i
 		}
@@ -131,24 +138,24 @@ func (s *scanner) goOn() int {
 // many containers the line is in.
 func (s *scanner) open(matched int) int {
 	for {
-		indent := s.indentation()
-		sign := s.at(indent)
-		if indent >= 4 || sign == 0 || len(s.inside) == maxNesting || s.rule(indent) {
+		indent, first := s.lead()
+		if indent >= 4 || first == s.end || len(s.inside) == maxNesting || s.rule(first) {
 			return matched
 		}
-		c := container{quote: sign == '>'}
+		c := container{quote: s.text[first] == '>'}
 		if c.quote {
 			s.closeTo(matched)
 			s.eatQuote(indent)
 		} else {
-			width := s.marker(indent, matched)
+			width := s.marker(first, matched)
 			if width == 0 {
 				return matched
 			}
 			s.closeTo(matched)
 			s.eat(indent + width)
-			gap := s.indentation()
-			if gap > 4 || s.blank() {
+			gap, first := s.lead()
+			c.bare = first == s.end
+			if gap > 4 || c.bare {
 				gap = 1
 			}
 			s.eat(gap)
@@ -161,16 +168,16 @@ func (s *scanner) open(matched int) int {
 
 func (s *scanner) eatQuote(indent int) {
 	s.eat(indent + 1)
-	if s.pos < s.end && s.text[s.pos] == ' ' {
-		s.pos++
+	if sign := s.at(s.pos); sign == ' ' || sign == '\t' {
+		s.eat(1)
 	}
 }
 
-// marker is the width of a list marker at the indentation, or 0. Into a
-// paragraph that the line would else continue, only a list breaks that has
-// text and that begins with 1.
-func (s *scanner) marker(indent, matched int) int {
-	rest := s.text[s.pos+indent : s.end]
+// marker is the width of a list marker at the offset, or 0. Into a paragraph
+// that the line would else continue, only a list breaks that has text and that
+// begins with 1.
+func (s *scanner) marker(first, matched int) int {
+	rest := s.text[first:s.end]
 	interrupts := len(s.paragraph) > 0 && matched == len(s.inside)
 	width := 0
 	if strings.IndexByte("-+*", rest[0]) >= 0 {
@@ -196,13 +203,14 @@ func (s *scanner) marker(indent, matched int) int {
 	return width
 }
 
-// rule says whether the line is a thematic break: three or more of one sign.
-func (s *scanner) rule(indent int) bool {
-	sign, count := s.at(indent), 0
+// rule says whether the line is a thematic break from the offset on: three or
+// more of one sign.
+func (s *scanner) rule(first int) bool {
+	sign, count := s.at(first), 0
 	if sign != '-' && sign != '*' && sign != '_' {
 		return false
 	}
-	for _, c := range s.text[s.pos:s.end] {
+	for _, c := range s.text[first:s.end] {
 		switch c {
 		case sign:
 			count++
@@ -223,10 +231,10 @@ func (s *scanner) closeTo(matched int) {
 // leaf reads what is left of the line behind its containers. Text goes on with
 // the paragraph above it even where the signs of its containers are left out.
 func (s *scanner) leaf(matched int) {
-	indent := s.indentation()
-	rest := s.text[min(s.pos+indent, s.end):s.end]
+	indent, first := s.lead()
+	rest := s.text[first:s.end]
 	switch {
-	case s.blank():
+	case first == s.end:
 		s.closeTo(matched)
 	case indent >= 4 && len(s.paragraph) > 0:
 		s.paragraph = append(s.paragraph, span{s.pos, s.end})
@@ -234,17 +242,17 @@ func (s *scanner) leaf(matched int) {
 		s.closeTo(matched)
 	case opensFence(rest):
 		s.closeTo(matched)
-		s.openFence(rest, indent)
+		s.openFence(first, indent)
 	case headingLevel(rest) > 0:
 		s.closeTo(matched)
 		s.heading(rest)
 	case len(s.paragraph) > 0 && matched == len(s.inside) && underlines(rest) && s.title() != "":
 		s.underline()
-	case s.rule(indent):
+	case s.rule(first):
 		s.closeTo(matched)
 	case s.opensHTML(rest):
 		s.closeTo(matched)
-		s.comment = span{s.pos + indent, s.line}
+		s.comment = span{first, s.line}
 		s.htmlLine()
 	default:
 		if len(s.paragraph) == 0 {
@@ -254,38 +262,45 @@ func (s *scanner) leaf(matched int) {
 	}
 }
 
-// indentation is the width of the whitespace ahead; a tab counts as four.
-func (s *scanner) indentation() int {
-	n := 0
-	for _, c := range s.text[s.pos:s.end] {
-		switch c {
+// lead is the width of the whitespace ahead, and the offset of what follows it.
+// A tab goes on to the next column that can be divided by four.
+func (s *scanner) lead() (width, first int) {
+	column := s.column
+	for first = s.pos; first < s.end; first++ {
+		switch s.text[first] {
 		case ' ':
-			n++
+			column++
 		case '\t':
-			n += 4
+			column += tabWidth(column)
 		default:
-			return n
+			return column - s.column, first
 		}
 	}
-	return n
+	return column - s.column, first
 }
 
-// at is the byte behind so many spaces, or 0.
-func (s *scanner) at(indent int) byte {
-	if i := s.pos + indent; i < s.end {
-		return s.text[i]
+func tabWidth(column int) int { return 4 - column%4 }
+
+// at is the byte at an offset of the line, or 0 behind its end.
+func (s *scanner) at(offset int) byte {
+	if offset < s.end {
+		return s.text[offset]
 	}
 	return 0
 }
 
-// eat goes on by so many columns.
+// eat goes on by so many columns, which may end within a tab.
 func (s *scanner) eat(columns int) {
-	for columns > 0 && s.pos < s.end {
-		columns--
+	for ; columns > 0 && s.pos < s.end; s.pos++ {
+		width := 1
 		if s.text[s.pos] == '\t' {
-			columns -= 3
+			width = tabWidth(s.column)
 		}
-		s.pos++
+		s.column += min(width, columns)
+		columns -= width
+		if s.torn = columns < 0; s.torn {
+			return
+		}
 	}
 }
 

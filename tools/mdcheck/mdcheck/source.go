@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"strings"
@@ -30,6 +31,7 @@ type source struct {
 	code  *goFile
 	cut   sync.Once
 	marks []mark
+	sign  string // of its comments, where it has marks
 	scan  sync.Once
 	page  *page
 }
@@ -56,11 +58,14 @@ func (s *sources) open(path string) (*source, error) {
 	return f, f.err
 }
 
-// forget drops what was read of a file, since it has changed.
+// forget drops what was read of a file, or of all files of a folder, since it
+// has changed.
 func (s *sources) forget(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.files, path)
+	maps.DeleteFunc(s.files, func(file string, _ *source) bool {
+		return file == path || strings.HasPrefix(file, path+"/")
+	})
 }
 
 var errNoFile = errors.New("there is no such file")
@@ -107,6 +112,14 @@ func plain(err error) error {
 	return err
 }
 
+// byteOrderMark is what some editors put before the text of a file.
+func byteOrderMark(text []byte) []byte {
+	if mark := []byte("\uFEFF"); bytes.HasPrefix(text, mark) {
+		return mark
+	}
+	return nil
+}
+
 // checkText says why a file is no text.
 func checkText(text []byte) error {
 	if i := bytes.IndexByte(text, 0); i >= 0 {
@@ -136,7 +149,7 @@ func from(document, name string) (string, error) {
 		return "", fmt.Errorf("%s is no path from the document's folder, as docs/a.go and ../a.go are", name)
 	}
 	joined := path.Join(path.Dir(document), name)
-	if joined == ".." || strings.HasPrefix(joined, "../") {
+	if outside(joined) {
 		return "", fmt.Errorf("%s leads out of the repository, and only what is in it can be shown", name)
 	}
 	return joined, nil

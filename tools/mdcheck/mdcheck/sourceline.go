@@ -22,7 +22,7 @@ func (c *check) sourceLine(f *fence, d *directive, e *excerpt) {
 	if have == want {
 		return
 	}
-	lead, ending := f.prefix+strings.Repeat(" ", f.indent), "\n"
+	ending := "\n"
 	if f.crlf {
 		ending = "\r\n"
 	}
@@ -32,9 +32,9 @@ func (c *check) sourceLine(f *fence, d *directive, e *excerpt) {
 		return
 	}
 	c.find(f.line, SourceLine, "the line under the block is missing: %s", want).Mendable = true
-	text := ending + lead + want
+	text := ending + f.lead + want
 	if c.textFollows(f.end) {
-		text += ending + strings.TrimRight(lead, " ")
+		text += ending + strings.TrimRight(f.lead, " \t")
 	}
 	c.edit(span{f.end, f.end}, text)
 }

@@ -9,45 +9,40 @@ import (
 	"strings"
 )
 
-// statements are those of a function with the stretches of the source that
-// they take, in the order in which they begin. Blocks are none: their
-// statements are.
-func statements(text []byte, d *decl) (found []ast.Stmt, file *token.File, err error) {
+// statements are those of a Go file, in the order in which they begin. Blocks
+// are none: their statements are.
+func statements(text []byte) (found []ast.Stmt, file *token.File, err error) {
 	files := token.NewFileSet()
 	tree, err := parser.ParseFile(files, "", text, parser.SkipObjectResolution)
 	if err != nil {
 		return nil, nil, err
 	}
-	file = files.File(tree.FileStart)
-	for _, each := range tree.Decls {
-		if at := file.Offset(each.Pos()); d != nil && (at < d.Start || at > d.End) {
-			continue
+	ast.Inspect(tree, func(n ast.Node) bool {
+		switch s := n.(type) {
+		case *ast.BlockStmt, *ast.EmptyStmt:
+		case ast.Stmt:
+			found = append(found, s)
 		}
-		ast.Inspect(each, func(n ast.Node) bool {
-			switch s := n.(type) {
-			case *ast.BlockStmt, *ast.EmptyStmt, *ast.LabeledStmt:
-			case ast.Stmt:
-				found = append(found, s)
-			}
-			return true
-		})
-	}
-	return found, file, nil
+		return true
+	})
+	return found, files.File(tree.FileStart), nil
 }
 
 // statement finds the one statement of a function whose text begins as given.
+// Only the function is parsed again.
 func statement(text []byte, d *decl, begins string) (span, error) {
-	all, file, err := statements(text, d)
-	if err != nil {
-		return span{}, err
-	}
 	if !d.Func {
 		return span{}, fmt.Errorf("%s is no function, so stmt=… finds nothing in it", d.title())
+	}
+	const clause = "package p;"
+	all, file, err := statements(append([]byte(clause), text[d.Start:d.End]...))
+	if err != nil {
+		return span{}, err
 	}
 	want := strings.Join(strings.Fields(begins), " ")
 	var found []span
 	for _, s := range all {
-		at := span{file.Offset(s.Pos()), file.Offset(s.End())}
+		at := span{d.Start + file.Offset(s.Pos()) - len(clause), d.Start + file.Offset(s.End()) - len(clause)}
 		if strings.HasPrefix(strings.Join(strings.Fields(string(text[at.start:at.end])), " "), want) {
 			found = append(found, at)
 		}

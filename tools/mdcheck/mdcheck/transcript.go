@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -169,7 +170,12 @@ func (t *transcript) run(ctx context.Context) {
 // and makes the entry right.
 func (t *transcript) compare(e *entry, actual []string, code int) (changed bool) {
 	before := e.text()
-	e.output, changed = t.scrub.merge(e.output, actual)
+	merged, changed := t.scrub.merge(e.output, actual)
+	if slices.ContainsFunc(merged, isCommand) {
+		t.check.find(e.line, Broken, "$ %s: it prints a line that begins with \"$ \" and would be read as a command; let a line ... stand for it, or indent it with | sed 's/^/  /'", firstLine(e.command))
+		return false
+	}
+	e.output = merged
 	if code != e.code {
 		e.code, e.hasCode, changed = code, true, true
 	}
@@ -183,10 +189,13 @@ func (t *transcript) compare(e *entry, actual []string, code int) (changed bool)
 	return true
 }
 
-// text is the entry as the fence has it.
+func isCommand(line string) bool { return strings.HasPrefix(line, "$ ") }
+
+// text is the entry as the fence has it. Behind output that ends like an exit
+// code stands the real one, so that each is read as what it is.
 func (e *entry) text() string {
 	lines := append([]string{"$ " + e.command}, e.output...)
-	if e.code != 0 || e.hasCode {
+	if e.code != 0 || e.hasCode || exitCode.MatchString(lines[len(lines)-1]) {
 		lines = append(lines, fmt.Sprintf("[%d]", e.code))
 	}
 	return strings.Join(lines, "\n") + "\n" + strings.Repeat("\n", e.blanks)

@@ -23,8 +23,9 @@ import (
 //	-- fixed/README.md -- the documents that -fix changes
 //
 // A word in parentheses behind a file's name says what its text cannot: (crlf)
-// has those line endings, (link ../a) leads there, (size 1000) has that many
-// bytes, (hex) is written in hexadecimal, (pipe) is one.
+// has those line endings, (bom) a byte order mark, (link ../a) leads there,
+// (size 1000) has that many bytes, (hex) is written in hexadecimal, (pipe) is
+// one.
 //
 // UPDATE=1 writes findings and fixed documents anew.
 func TestEachBehaviour(t *testing.T) {
@@ -107,6 +108,8 @@ func lay(t *testing.T, file, special string, data []byte) {
 	switch word {
 	case "crlf":
 		data = bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))
+	case "bom":
+		data = append([]byte("\uFEFF"), data...)
 	case "hex":
 		data, err = hex.DecodeString(strings.Join(strings.Fields(string(data)), ""))
 	case "link":
