@@ -257,7 +257,7 @@ Input      -input FILE                the task's context as JSON; - is standard 
                                       which template; default %s
            -env NAME                  the template's environment; default TASKER_ENV, else development
            -n N                       that many tasks at once, each in a world of its own
-           -key KEY                   the idempotency key of each request: with -n 2, a customer who clicks twice
+           -key KEY                   the idempotency key of each request: with -n 2, the same one comes twice
 Break it   -fail STEP=N               the first N attempts of STEP do their work, but their answer is lost
            -fail STEP=permanent       STEP fails for good
            -hang STEP=DURATION        the first attempt of STEP takes that long

@@ -50,11 +50,11 @@ func (s Service) String() string {
 
 // state is the task's state that a service's looks like.
 func (s Service) state() string {
-	switch s.Breaker {
-	case "open":
-		return "error"
-	case "half-open":
+	switch {
+	case s.Breaker == "half-open":
 		return "waiting"
+	case s.Breaker == "open", s.Calls > 0 && s.Failures == s.Calls:
+		return "error"
 	default:
 		return "complete"
 	}
