@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -278,7 +279,7 @@ func TestAnEventSaysWhereItIsFrom(t *testing.T) {
 	})
 }
 
-func TestASubscriberThatBlocksFailsOrPanicsHarmsNobody(t *testing.T) {
+func TestASubscriberThatBlocksFailsPanicsOrExitsHarmsNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const tasks, buffer = 20, 3
@@ -296,6 +297,7 @@ func TestASubscriberThatBlocksFailsOrPanicsHarmsNobody(t *testing.T) {
 		s.subscribes(tasker.Subscription{Name: "blocks", Pattern: "on.any", Buffer: buffer, Handle: func(context.Context, tasker.DomainEvent) error { <-release; return nil }})
 		s.subscribes(tasker.Subscription{Name: "fails", Pattern: "on.any", Handle: func(context.Context, tasker.DomainEvent) error { return errors.New("no") }})
 		s.subscribes(tasker.Subscription{Name: "panics", Pattern: "on.any", Handle: func(context.Context, tasker.DomainEvent) error { panic("no") }})
+		s.subscribes(tasker.Subscription{Name: "exits", Pattern: "on.any", Handle: func(context.Context, tasker.DomainEvent) error { runtime.Goexit(); return nil }})
 		s.subscribes(tasker.Subscription{Name: "well", Pattern: "on.any", Handle: all.take})
 		for range tasks {
 			if task := s.run(); task.State != tasker.TaskComplete {
@@ -304,7 +306,7 @@ func TestASubscriberThatBlocksFailsOrPanicsHarmsNobody(t *testing.T) {
 			synctest.Wait()
 		}
 		mu.Lock()
-		want := map[string]int{" published": 2 * tasks, "blocks dropped": tasks - buffer - 1, "fails failed": tasks, "panics failed": tasks, "well delivered": tasks}
+		want := map[string]int{" published": 2 * tasks, "blocks dropped": tasks - buffer - 1, "fails failed": tasks, "panics failed": tasks, "exits failed": tasks, "well delivered": tasks}
 		if diff := cmp.Diff(want, outcomes); diff != "" {
 			t.Errorf("what became of the events (-want +got):\n%s", diff)
 		}
@@ -359,11 +361,13 @@ func TestAConsumerThatFailsIsAskedAgainAndNothingPassesIt(t *testing.T) {
 			case 3:
 				<-ctx.Done() // it hangs
 				return ctx.Err()
+			case 4:
+				runtime.Goexit() // as t.FailNow does
 			}
 			return all.take(ctx, e)
 		}})
 		passes(time.Minute)
-		if len(all.events) != 2 || calls != 5 || all.events[0].Position > all.events[1].Position {
+		if len(all.events) != 2 || calls != 6 || all.events[0].Position > all.events[1].Position {
 			t.Errorf("after %d calls it has %+v", calls, all.events)
 		}
 	})
@@ -388,7 +392,7 @@ func TestAConsumerGoesOnWhereItStoppedInWhateverProcess(t *testing.T) {
 		}
 		stop()
 		s.run()
-		passes(time.Minute)
+		passes(2 * time.Second) // no lease to be waited for
 		if len(first.names()) != 2 || len(second.names()) != 1 {
 			t.Errorf("after the first has stopped, it has %v and the other %v", first.names(), second.names())
 		}

@@ -81,10 +81,16 @@ func (s *subscriber) listen() {
 	}
 }
 
-// deliver calls somebody's code with an event.
+// deliver calls somebody's code with an event. It does so in a goroutine of its
+// own, which is all that runtime.Goexit ends.
 func (e *Engine) deliver(ctx context.Context, to string, mode Delivery, event *DomainEvent, handle func(context.Context, DomainEvent) error) error {
-	began := time.Now()
-	_, err := protect(func() (any, error) { return nil, handle(ctx, *event) })
+	began, answer := time.Now(), make(chan error, 1)
+	go func() {
+		err := error(exited)
+		defer func() { answer <- err }()
+		_, err = protect(func() (any, error) { return nil, handle(ctx, *event) })
+	}()
+	err := <-answer
 	n := EventNotice{Event: event, Mode: mode, Outcome: EventDelivered, To: to, Took: time.Since(began), Err: err}
 	if err != nil {
 		n.Outcome = EventFailed
