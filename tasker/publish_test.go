@@ -279,7 +279,7 @@ func TestAnEventSaysWhereItIsFrom(t *testing.T) {
 	})
 }
 
-func TestASubscriberThatBlocksFailsPanicsOrExitsHarmsNobody(t *testing.T) {
+func TestASubscriberThatBlocksFailsOrPanicsHarmsNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const tasks, buffer = 20, 3
@@ -430,6 +430,47 @@ func TestWhatAnOperatorSaysBecameOfAStepIsPublishedToo(t *testing.T) {
 			})
 		})
 	}
+}
+
+// deaf is a store whose replies to appends are lost, so often.
+type deaf struct {
+	tasker.Store
+	times int
+}
+
+func (d *deaf) Append(ctx context.Context, appends []tasker.Append) ([]tasker.Appended, error) {
+	answers, err := d.Store.Append(ctx, appends)
+	if d.times--; d.times >= 0 {
+		return nil, errors.New("the reply is lost")
+	}
+	return answers, err
+}
+
+func TestWhatAnOperatorDidIsToldThoughTheReplyWasLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var fast, lasting heard
+		var told []string
+		s := open(t, strings.Replace(fmt.Sprintf(everyCondition, "broadcast"), "on_failure: fail", "on_failure: block", 1), tasker.Handlers{"pay": fine}, func(c *tasker.Config) {
+			c.Store = &deaf{c.Store, 1}
+			c.Observe = func(_ tasker.Row, r tasker.Record) { told = append(told, fmt.Sprint(r.Seq, r.Events[0].Kind)) }
+		})
+		s.subscribes(tasker.Subscription{Handle: fast.take})
+		s.consumes(tasker.Consumer{Name: "books", Pattern: "*", Handle: lasting.take})
+		id := s.submit()
+		s.must(s.FailStep(t.Context(), id, "pay", nil, ops))
+		passes(2 * time.Second)
+		if want := []string{"1 submitted", "2 failed_by_hand"}; !slices.Equal(told, want) {
+			t.Errorf("the observer was told of %v, want %v", told, want)
+		}
+		want := []string{"on.failure", "on.end", "on.any"}
+		if !slices.Equal(fast.names(), want) || !slices.Equal(lasting.names(), want) || fast.last().ID != lasting.last().ID {
+			t.Errorf("subscribers heard %v, and consumers %v", fast.names(), lasting.names())
+		}
+		if err := s.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestAPatternStandsForNames(t *testing.T) {

@@ -129,7 +129,7 @@ var inTheEngine = []planting{
 	}, {
 		"engine: a slow subscriber is waited for",
 		[]change{{"tasker/subscribe.go", "\t\tdefault:\n\t\t\tss.dropped", "\t\tcase <-time.After(time.Hour):\n\t\t\tss.dropped"}},
-		inEngine("TestASubscriberThatBlocksFailsPanicsOrExitsHarmsNobody"),
+		inEngine("TestASubscriberThatBlocksFailsOrPanicsHarmsNobody"),
 	}, {
 		"engine: a place under a limit that is left after a claim is not asked for",
 		[]change{{flushing, "\t\tw.claimed(h)\n", ""}},
