@@ -75,12 +75,12 @@ func (r *reader) object(v value, path string, keys []key) {
 	}
 }
 
-// suggestKey names the key that was meant, or the Nearest and all there are.
+// suggestKey names the key that was meant, or the nearest and all there are.
 func suggestKey(name string, names []string) string {
 	if s := Suggest(name, names); s != "" || len(names) == 0 {
 		return s
 	}
-	return fmt.Sprintf("; the Nearest is %q of %s", Nearest(name, names), strings.Join(names, ", "))
+	return fmt.Sprintf("; the nearest is %q of %s", Nearest(name, names), strings.Join(names, ", "))
 }
 
 func join(path, name string) string {
