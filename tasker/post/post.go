@@ -142,7 +142,9 @@ type usage string
 
 func (u usage) Error() string { return string(u) }
 
-func usagef(format string, args ...any) error { return usage(fmt.Sprintf(format, args...)) }
+// Usagef makes an error of whoever typed the command: the run ends with exit
+// code 2.
+func Usagef(format string, args ...any) error { return usage(fmt.Sprintf(format, args...)) }
 
 // noDatabase is an error of the place that the command runs in.
 type noDatabase string
