@@ -41,10 +41,13 @@ func scrape(t testing.TB, handler http.Handler) map[string]*dto.MetricFamily {
 }
 
 // busyNight is a scrape after everything that a rule or a panel asks for has
-// happened once: success, failure, retries, a subscriber that is too slow.
+// happened once: success, failure, retries, a payment that cannot be given
+// back, an event that breaks its schema, a subscriber that is too slow.
 func busyNight(t *testing.T) (families map[string]*dto.MetricFamily) {
 	synctest.Test(t, func(t *testing.T) {
-		w := open(t, incidents["hang-once"], asItIs)
+		w := open(t, incidents["hang-once"], orderByNumber, func(c *tasker.Config) {
+			c.Handlers["ecommerce.RefundPaymentHandler"] = tasker.Undo(func(context.Context, noInput, *Payment) (Refund, error) { return Refund{}, ErrUnavailable })
+		})
 		gate := make(chan struct{})
 		_, err := w.Subscribe(tasker.Subscription{Name: "slow", Pattern: "*", Buffer: 1, Timeout: time.Hour, Handle: func(context.Context, tasker.DomainEvent) error {
 			<-gate
