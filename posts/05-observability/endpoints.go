@@ -38,7 +38,8 @@ func (t *Telemetry) serve(ctx context.Context, w *post.World, e *tasker.Engine) 
 // endpoints are what operators and their machines ask.
 func (t *Telemetry) endpoints(e *tasker.Engine) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{}))
+	// In the format OpenMetrics a figure names the trace of one that it counts.
+	mux.Handle("GET /metrics", promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	answer := func(path string, ask func(*http.Request) (status int, body any)) {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 			status, body := ask(r)

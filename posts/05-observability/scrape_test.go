@@ -243,6 +243,28 @@ func TestEveryMetricAndLabelOfTheRulesAndTheDashboardIsInAScrape(t *testing.T) {
 	}
 }
 
+func TestAScraperThatAsksForOpenMetricsFindsTheWayFromAFigureToATrace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, incidents["hang"], asItIs)
+		task := w.checkOut(string(premium))
+		synctest.Wait()
+		r, asks := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		asks.Header.Set("Accept", "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.2")
+		w.endpoints(w.Engine).ServeHTTP(r, asks)
+		text := r.Body.String()
+		if !strings.HasPrefix(r.Header().Get("Content-Type"), "application/openmetrics-text") || !strings.HasSuffix(text, "# EOF\n") {
+			t.Fatalf("the answer is %s:\n%s", r.Header().Get("Content-Type"), text)
+		}
+		trace := w.Spans.Trace(task.ID.String())[0].SpanContext().TraceID().String()
+		for _, name := range []string{"tasker_step_duration_seconds_bucket", "checkout_failures_total"} {
+			if !regexp.MustCompile(`(?m)^` + name + `\{.* # \{.*trace_id="` + trace + `"`).MatchString(text) {
+				t.Errorf("no %s names the trace %s:\n%s", name, trace, text)
+			}
+		}
+	})
+}
+
 // 7.8, 11
 func TestNoSeriesIsAboutACheckoutAndFiftyCheckoutsHaveAsManyAsOne(t *testing.T) {
 	t.Parallel()
