@@ -33,9 +33,10 @@ type BusinessContext struct {
 // the input, since every step and every event counts on them. The correlation
 // id is the task's: what the caller brought along, else the task's own id.
 func (s *Shop) PlaceCheckout(ctx context.Context, in placeInput) (Placed, error) {
-	tier, business := cmp.Or(in.Tier, "standard"), BusinessContext{Domain: "ecommerce", ImpactLevel: "standard", SLATier: "standard"}
+	tier, method := cmp.Or(in.Tier, "standard"), cmp.Or(in.Method, "credit_card")
+	business := BusinessContext{Domain: "ecommerce", ImpactLevel: "standard", SLATier: "standard"}
 	if tier == "premium" {
 		business.ImpactLevel, business.SLATier = "high", "premium"
 	}
-	return Placed{tier, cmp.Or(in.Method, "credit_card"), business, "checkout_workflow", tasker.Current(ctx).CorrelationID}, nil
+	return Placed{tier, method, business, "checkout_workflow", tasker.Current(ctx).CorrelationID}, nil
 }
