@@ -36,6 +36,7 @@ const (
 	exhausted = `tasker_step_exhausted_total{namespace="ecommerce",task="monitored_checkout",step="update_inventory"} `
 	undo      = `tasker_state_transitions_total{namespace="ecommerce",entity="undo",from="in_progress",to="TO"} `
 	refused   = `tasker_events_failed_total{namespace="ecommerce",event="checkout.failed",mode="durable",reason="schema"} `
+	heldUp    = `tasker_events_failed_total{namespace="ecommerce",event="checkout.failed",mode="durable",reason="reader"} `
 	dropped   = `tasker_events_dropped_total{namespace="ecommerce",event="checkout.completed",mode="broadcast"} `
 	sla       = `checkout_sla_total{met="MET"} `
 	active    = `tasker_tasks_active{namespace="ecommerce"} `
@@ -90,6 +91,9 @@ var nights = []struct {
 	{"an event breaks its schema, for the first time", []string{refused + "_x9 1x50"}, 10, []string{"EventsRefused"}},
 	{"and once more", []string{refused + "1x20 2x40"}, 22, []string{"EventsRefused"}},
 	{"one did, last week", []string{refused + "3x60"}, 30, nil},
+
+	{"a consumer fails with the same event again and again", []string{heldUp + "_x9 0+8x50"}, 20, []string{"ConsumerHeldUp"}},
+	{"a consumer fails, and then does not", []string{heldUp + "0x9 3x50"}, 20, nil},
 
 	{"a subscriber is too slow", []string{dropped + "_x9 3x50"}, 10, []string{"EventsDropped"}},
 	{"it was, last week", []string{dropped + "3x60"}, 30, nil},

@@ -42,7 +42,7 @@ func scrape(t testing.TB, handler http.Handler) map[string]*dto.MetricFamily {
 
 // busyNight is a scrape after everything that a rule or a panel asks for has
 // happened once: success, failure, retries, a payment that cannot be given
-// back, an event that breaks its schema, a subscriber that is too slow.
+// back, an event that breaks its schema, readers that are too slow or fail.
 func busyNight(t *testing.T) (families map[string]*dto.MetricFamily) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, incidents["hang-once"], orderByNumber, func(c *tasker.Config) {
@@ -56,6 +56,10 @@ func busyNight(t *testing.T) (families map[string]*dto.MetricFamily) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		ctx, giveUp := context.WithCancel(t.Context())
+		go func() {
+			_ = w.Consume(ctx, tasker.Consumer{Name: "failing", Pattern: "*", Handle: func(context.Context, tasker.DomainEvent) error { return ErrUnavailable }})
+		}()
 		w.checkOut(string(example))
 		for _, name := range []string{"standard", "premium"} {
 			w.checkOut(with(t, fmt.Sprintf(`{"customer_tier": %q, "cart_items": []}`, name)))
@@ -63,6 +67,7 @@ func busyNight(t *testing.T) (families map[string]*dto.MetricFamily) {
 		w.shop.Stock.line.script = incidents["hang"].stock
 		w.checkOut(string(premium))
 		close(gate)
+		giveUp()
 		synctest.Wait()
 		families = scrape(t, w.endpoints(w.Engine))
 	})

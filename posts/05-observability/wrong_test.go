@@ -101,19 +101,20 @@ func TestALostAnswerOfEachStepIsHealedWithoutDoingItsWorkTwice(t *testing.T) {
 
 func TestInputThatIsRejectedNeverBecomesATask(t *testing.T) {
 	t.Parallel()
-	for path, fields := range map[string]string{
-		"/customer_id":           `{"customer_id": null}`,
-		"/order_value":           `{"order_value": 1.005}`,
-		"/customer_tier":         `{"customer_tier": "gold"}`,
-		"/customer_email":        `{"customer_email": "nobody"}`,
-		"/payment_method":        `{"payment_method": "shells"}`,
-		"/cart_items/0/quantity": `{"cart_items": [{"sku": "WIDGET-001", "price": 1.00, "quantity": 0}]}`,
+	for _, tt := range []struct{ path, fields string }{
+		{"/customer_id", `{"customer_id": null}`},
+		{"/order_value", `{"order_value": 1.005}`},
+		{"/order_value", `{"order_value": 12345678901234567890}`}, // no amount holds it
+		{"/customer_tier", `{"customer_tier": "gold"}`},
+		{"/customer_email", `{"customer_email": "nobody"}`},
+		{"/payment_method", `{"payment_method": "shells"}`},
+		{"/cart_items/0/quantity", `{"cart_items": [{"sku": "WIDGET-001", "price": 1.00, "quantity": 0}]}`},
 	} {
-		t.Run(path, func(t *testing.T) {
+		t.Run(tt.path, func(t *testing.T) {
 			t.Parallel()
-			o := reader.Report(t, with(t, fields), "-env", "test", "-incident", "none")
-			if o.Exit != 2 || len(o.Tasks) != 0 || o.Rejected == nil || o.Rejected.Code != "INVALID_INPUT" || o.Rejected.Errors[0].Path != path {
-				t.Errorf("exit %d, %d tasks, rejected %+v\n%s", o.Exit, len(o.Tasks), o.Rejected, o.Stderr)
+			o := reader.Report(t, with(t, tt.fields), "-env", "test", "-incident", "none")
+			if o.Exit != 2 || len(o.Tasks) != 0 || o.Rejected == nil || o.Rejected.Code != "INVALID_INPUT" || o.Rejected.Errors[0].Path != tt.path {
+				t.Errorf("%s: exit %d, %d tasks, rejected %+v\n%s", tt.fields, o.Exit, len(o.Tasks), o.Rejected, o.Stderr)
 			}
 		})
 	}
