@@ -12,6 +12,11 @@ import (
 // name stands for how far it has come: whoever consumes under that name, in
 // whatever process, goes on from there. One does so at a time, and another
 // takes over when it ends, or a lease after its process has died.
+//
+// A name that is new begins with the oldest event that is kept. One that
+// nobody uses any more still has events to read, and [Retention] keeps their
+// tasks for it: where tasker/postgres is the store, delete its row of the table
+// consumers.
 type Consumer struct {
 	Name    string // of letters, digits, and . _ -
 	Pattern string // which events, see [EventPattern]; the others are passed over
