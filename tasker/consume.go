@@ -21,10 +21,10 @@ type Consumer struct {
 	Name    string // of letters, digits, and . _ -
 	Pattern string // which events, see [EventPattern]; the others are passed over
 
-	// Handle is called for one event at a time. When it fails or panics, or
-	// does not return within half of the engine's lease, it is called again
-	// after a while, for ever: what follows waits. An event may come again
-	// after a crash; its ID tells.
+	// Handle is called for one event at a time. Its context ends after half of
+	// the engine's lease. When it fails or panics it is called again after a
+	// while, for ever: what follows waits. An event may come again after a
+	// crash; its ID tells.
 	Handle func(ctx context.Context, e DomainEvent) error
 }
 
