@@ -23,7 +23,7 @@ func (t *Telemetry) serve(ctx context.Context, w *post.World, e *tasker.Engine) 
 	address := asked[len(asked)-1]
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return post.Usagef("-serve %s: %v; choose another address, or port 0 for any that is free", address, errors.Unwrap(err))
+		return post.WrongUsage("-serve %s: %v; choose another address, or port 0 for any that is free", address, errors.Unwrap(err))
 	}
 	server := &http.Server{Handler: t.endpoints(e), ReadHeaderTimeout: patience} // who is slow to ask holds nothing
 	go func() { _ = server.Serve(listener) }()

@@ -75,13 +75,13 @@ func (p Post) parse(args []string, stdin io.Reader) (*options, error) {
 	case errors.Is(err, flag.ErrHelp):
 		return nil, errHelp
 	case err != nil:
-		return nil, Usagef("%v; -h lists the flags", err)
+		return nil, usagef("%v; -h lists the flags", err)
 	case flags.NArg() > 0:
-		return nil, Usagef("%q is not a flag; flags come first and begin with -", flags.Arg(0))
+		return nil, usagef("%q is not a flag; flags come first and begin with -", flags.Arg(0))
 	case len(o.key) > maxKey:
-		return nil, Usagef("-key: it has %d bytes, and %d are the limit", len(o.key), maxKey)
+		return nil, usagef("-key: it has %d bytes, and %d are the limit", len(o.key), maxKey)
 	case o.n < 1 || o.n > maxTasks:
-		return nil, Usagef("-n %d: it must be from 1 to %d", o.n, maxTasks)
+		return nil, usagef("-n %d: it must be from 1 to %d", o.n, maxTasks)
 	}
 	if o.task, err = findTask(o.templates, *task); err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func findTask(templates []*template.Template, task string) (*template.Template, 
 		}
 	}
 	if found == nil {
-		return nil, Usagef("-task %s: there is no such task; this post has %s", task, strings.Join(names, ", "))
+		return nil, usagef("-task %s: there is no such task; this post has %s", task, strings.Join(names, ", "))
 	}
 	return found, nil
 }
@@ -134,7 +134,7 @@ func (o *options) checkEnvironment() error {
 	known = append(known, "development")
 	slices.Sort(known)
 	if o.environment != "" && !slices.Contains(known, o.environment) {
-		return Usagef("-env %s: no template has it; there is %s", o.environment, strings.Join(slices.Compact(known), ", "))
+		return usagef("-env %s: no template has it; there is %s", o.environment, strings.Join(slices.Compact(known), ", "))
 	}
 	return nil
 }
@@ -200,16 +200,16 @@ func readInput(file string, example []byte, stdin io.Reader) (json.RawMessage, e
 	case "-":
 		var err error
 		if raw, err = io.ReadAll(io.LimitReader(stdin, payload.MaxBytes+1)); err != nil {
-			return nil, Usagef("-input -: %v", err)
+			return nil, usagef("-input -: %v", err)
 		}
 	default:
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, Usagef("-input: %v", err)
+			return nil, usagef("-input: %v", err)
 		}
 		defer f.Close()
 		if raw, err = io.ReadAll(io.LimitReader(f, payload.MaxBytes+1)); err != nil {
-			return nil, Usagef("-input: %v", err)
+			return nil, usagef("-input: %v", err)
 		}
 	}
 	return raw, nil

@@ -75,7 +75,7 @@ func (r *reader) object(v value, path string, keys []key) {
 	}
 }
 
-// suggestKey names the key that was meant, or the nearest and all there are.
+// suggestKey names the key that was meant, or the Nearest and all there are.
 func suggestKey(name string, names []string) string {
 	if s := Suggest(name, names); s != "" || len(names) == 0 {
 		return s
