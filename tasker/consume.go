@@ -10,16 +10,21 @@ import (
 // Consumer takes durable domain events, each at least once, in the order in
 // which the store has them; those of one task come as they were recorded. Its
 // name stands for how far it has come: whoever consumes under that name, in
-// whatever process, goes on from there. One process does so at a time, and
-// another takes over when it has died.
+// whatever process, goes on from there. One does so at a time, and another
+// takes over when it ends, or a lease after its process has died.
+//
+// A name that is new begins with the oldest event that is kept. One that
+// nobody uses any more still has events to read, and [Retention] keeps their
+// tasks for it: where tasker/postgres is the store, delete its row of the table
+// consumers.
 type Consumer struct {
 	Name    string // of letters, digits, and . _ -
 	Pattern string // which events, see [EventPattern]; the others are passed over
 
-	// Handle is called for one event at a time. When it fails or panics, or
-	// does not return within half of the engine's lease, it is called again
-	// after a while, for ever: what follows waits. An event may come again
-	// after a crash; its ID tells.
+	// Handle is called for one event at a time. Its context ends after half of
+	// the engine's lease. When it fails or panics it is called again after a
+	// while, for ever: what follows waits. An event may come again after a
+	// crash; its ID tells.
 	Handle func(ctx context.Context, e DomainEvent) error
 }
 
@@ -55,6 +60,7 @@ func (e *Engine) Consume(ctx context.Context, c Consumer) error {
 		}
 	})
 	defer stop()
+	defer k.letGo()
 	for {
 		more, err := k.batch(ctx)
 		switch {
@@ -153,4 +159,12 @@ func (k *consuming) acknowledge(ctx context.Context, done int64) error {
 	}
 	k.heldAt = now
 	return nil
+}
+
+// letGo ends the hold, so that whoever goes on need not wait until it is over.
+func (k *consuming) letGo() {
+	ctx, cancel := context.WithTimeout(context.Background(), k.engine.config.Grace)
+	defer cancel()
+	k.hold.For = 0
+	_ = k.acknowledge(ctx, 0) // else it runs out by itself
 }

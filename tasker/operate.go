@@ -256,7 +256,7 @@ func (t *Task) stepNamed(name string) (int, error) {
 // needs no handler, and wakes whoever has the rest to do. It decides on what
 // the log says: where somebody was quicker, it reads and decides again.
 func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide func(*Task) ([]Event, error)) (*Task, error) {
-	record := e.newID()
+	sent := map[ID]*flight{} // by record
 	fail := func(err error) (*Task, error) { return nil, fmt.Errorf("%s task %s: %w", verb, id, err) }
 	for unclear := error(nil); ; {
 		log, err := e.store.Load(ctx, id)
@@ -267,8 +267,12 @@ func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide fu
 		if err != nil {
 			return fail(err)
 		}
-		if slices.ContainsFunc(log.Records, func(r Record) bool { return r.ID == record }) {
-			return t, nil // the answer to our append was lost
+		log.Row.Trace = t.Trace
+		for _, r := range log.Records {
+			if f := sent[r.ID]; f != nil { // the answer to our append was lost
+				e.told(&log.Row, f, r.Seq, r.At)
+				return t, nil
+			}
 		}
 		if t.State.Final() {
 			return fail(fmt.Errorf("%w: it is %s", ErrEnded, t.State))
@@ -277,11 +281,9 @@ func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide fu
 		if err != nil {
 			return fail(err)
 		}
-		a := Append{Task: id, After: t.seq, Record: Record{ID: record, Events: events}, Poke: true, WakeIn: -1}
+		f := &flight{events: e.publish(t, &log.Row, events)}
+		a := Append{Task: id, After: t.seq, Record: Record{ID: e.newID(), Events: events}, Events: durable(f.events), Poke: true, WakeIn: -1}
 		a.Change, a.State = SteerRow, t.State
-		log.Row.Trace = t.Trace
-		published := e.publish(t, &log.Row, events)
-		a.Events = durable(published)
 		if t.State.Final() {
 			a.Change = FinishRow
 		} else if n := t.next(log.Now); len(n.start) > 0 || n.event != nil || t.isUnderWay() || len(t.awaited()) > 0 {
@@ -289,6 +291,7 @@ func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide fu
 		} else if !n.wake.IsZero() {
 			a.WakeIn = max(0, n.wake.Sub(log.Now))
 		}
+		f.append, sent[a.Record.ID] = a, f
 		answers, err := e.store.Append(ctx, []Append{a})
 		switch {
 		case err != nil && (unclear != nil || ctx.Err() != nil):
@@ -296,8 +299,7 @@ func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide fu
 		case err != nil:
 			unclear = err
 		case answers[0].Stored:
-			e.observed(&log.Row, a.Record, t.seq+1, answers[0].At)
-			e.published(published, answers[0].At)
+			e.told(&log.Row, f, t.seq+1, answers[0].At)
 			return t, nil
 		}
 	}
@@ -342,6 +344,13 @@ func (t *Task) steered(now time.Time, by By, decide func(*Task) ([]Event, error)
 }
 
 func (t *Task) waits(step string) *Wait { return t.Steps[t.template.Graph().Index[step]].Wait }
+
+// told tells of a record that was stored at a position of its task's log, and
+// of the domain events that follow from it.
+func (e *Engine) told(row *Row, f *flight, seq int64, at time.Time) {
+	e.observed(row, f.append.Record, seq, at)
+	e.published(f.events, at)
+}
 
 // observed tells the observer of a record that was stored.
 func (e *Engine) observed(row *Row, r Record, seq int64, at time.Time) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -296,6 +297,7 @@ func TestASubscriberThatBlocksFailsOrPanicsHarmsNobody(t *testing.T) {
 		s.subscribes(tasker.Subscription{Name: "blocks", Pattern: "on.any", Buffer: buffer, Handle: func(context.Context, tasker.DomainEvent) error { <-release; return nil }})
 		s.subscribes(tasker.Subscription{Name: "fails", Pattern: "on.any", Handle: func(context.Context, tasker.DomainEvent) error { return errors.New("no") }})
 		s.subscribes(tasker.Subscription{Name: "panics", Pattern: "on.any", Handle: func(context.Context, tasker.DomainEvent) error { panic("no") }})
+		s.subscribes(tasker.Subscription{Name: "exits", Pattern: "on.any", Handle: func(context.Context, tasker.DomainEvent) error { runtime.Goexit(); return nil }})
 		s.subscribes(tasker.Subscription{Name: "well", Pattern: "on.any", Handle: all.take})
 		for range tasks {
 			if task := s.run(); task.State != tasker.TaskComplete {
@@ -304,7 +306,7 @@ func TestASubscriberThatBlocksFailsOrPanicsHarmsNobody(t *testing.T) {
 			synctest.Wait()
 		}
 		mu.Lock()
-		want := map[string]int{" published": 2 * tasks, "blocks dropped": tasks - buffer - 1, "fails failed": tasks, "panics failed": tasks, "well delivered": tasks}
+		want := map[string]int{" published": 2 * tasks, "blocks dropped": tasks - buffer - 1, "fails failed": tasks, "panics failed": tasks, "exits failed": tasks, "well delivered": tasks}
 		if diff := cmp.Diff(want, outcomes); diff != "" {
 			t.Errorf("what became of the events (-want +got):\n%s", diff)
 		}
@@ -359,11 +361,13 @@ func TestAConsumerThatFailsIsAskedAgainAndNothingPassesIt(t *testing.T) {
 			case 3:
 				<-ctx.Done() // it hangs
 				return ctx.Err()
+			case 4:
+				runtime.Goexit() // as t.FailNow does
 			}
 			return all.take(ctx, e)
 		}})
 		passes(time.Minute)
-		if len(all.events) != 2 || calls != 5 || all.events[0].Position > all.events[1].Position {
+		if len(all.events) != 2 || calls != 6 || all.events[0].Position > all.events[1].Position {
 			t.Errorf("after %d calls it has %+v", calls, all.events)
 		}
 	})
@@ -388,7 +392,7 @@ func TestAConsumerGoesOnWhereItStoppedInWhateverProcess(t *testing.T) {
 		}
 		stop()
 		s.run()
-		passes(time.Minute)
+		passes(2 * time.Second) // no lease to be waited for
 		if len(first.names()) != 2 || len(second.names()) != 1 {
 			t.Errorf("after the first has stopped, it has %v and the other %v", first.names(), second.names())
 		}
@@ -426,6 +430,47 @@ func TestWhatAnOperatorSaysBecameOfAStepIsPublishedToo(t *testing.T) {
 			})
 		})
 	}
+}
+
+// deaf is a store whose replies to appends are lost, so often.
+type deaf struct {
+	tasker.Store
+	times int
+}
+
+func (d *deaf) Append(ctx context.Context, appends []tasker.Append) ([]tasker.Appended, error) {
+	answers, err := d.Store.Append(ctx, appends)
+	if d.times--; d.times >= 0 {
+		return nil, errors.New("the reply is lost")
+	}
+	return answers, err
+}
+
+func TestWhatAnOperatorDidIsToldThoughTheReplyWasLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var fast, lasting heard
+		var told []string
+		s := open(t, strings.Replace(fmt.Sprintf(everyCondition, "broadcast"), "on_failure: fail", "on_failure: block", 1), tasker.Handlers{"pay": fine}, func(c *tasker.Config) {
+			c.Store = &deaf{c.Store, 1}
+			c.Observe = func(_ tasker.Row, r tasker.Record) { told = append(told, fmt.Sprint(r.Seq, r.Events[0].Kind)) }
+		})
+		s.subscribes(tasker.Subscription{Handle: fast.take})
+		s.consumes(tasker.Consumer{Name: "books", Pattern: "*", Handle: lasting.take})
+		id := s.submit()
+		s.must(s.FailStep(t.Context(), id, "pay", nil, ops))
+		passes(2 * time.Second)
+		if want := []string{"1 submitted", "2 failed_by_hand"}; !slices.Equal(told, want) {
+			t.Errorf("the observer was told of %v, want %v", told, want)
+		}
+		want := []string{"on.failure", "on.end", "on.any"}
+		if !slices.Equal(fast.names(), want) || !slices.Equal(lasting.names(), want) || fast.last().ID != lasting.last().ID {
+			t.Errorf("subscribers heard %v, and consumers %v", fast.names(), lasting.names())
+		}
+		if err := s.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestAPatternStandsForNames(t *testing.T) {

@@ -72,8 +72,8 @@ type Store interface {
 	TakeEvents(ctx context.Context, hold EventsHold, limit int) ([]DomainEvent, error)
 
 	// AckEvents notes that a consumer is done with everything up to a position,
-	// and goes on holding it. ErrEventsHeld when somebody else holds it now;
-	// then nothing is noted.
+	// and goes on holding it, or, for no time, lets it go. ErrEventsHeld when
+	// somebody else holds it now; then nothing is noted.
 	AckEvents(ctx context.Context, hold EventsHold, position int64) error
 
 	// Rows lists tasks, newest first.

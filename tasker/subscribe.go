@@ -81,10 +81,16 @@ func (s *subscriber) listen() {
 	}
 }
 
-// deliver calls somebody's code with an event.
+// deliver calls somebody's code with an event. It does so in a goroutine of its
+// own, which is all that runtime.Goexit ends.
 func (e *Engine) deliver(ctx context.Context, to string, mode Delivery, event *DomainEvent, handle func(context.Context, DomainEvent) error) error {
-	began := time.Now()
-	_, err := protect(func() (any, error) { return nil, handle(ctx, *event) })
+	began, answer := time.Now(), make(chan error, 1)
+	go func() {
+		err := error(exited)
+		defer func() { answer <- err }()
+		_, err = protect(func() (any, error) { return nil, handle(ctx, *event) })
+	}()
+	err := <-answer
 	n := EventNotice{Event: event, Mode: mode, Outcome: EventDelivered, To: to, Took: time.Since(began), Err: err}
 	if err != nil {
 		n.Outcome = EventFailed
@@ -125,8 +131,21 @@ func (ss *subscribers) drop(s *subscriber) {
 	}
 }
 
-// hear gives an event to those who want it. It does not wait for anybody.
+// hear gives an event to those who want it. It does not wait for anybody. Whoever
+// is told of a drop may end the subscription.
 func (ss *subscribers) hear(event *DomainEvent, mode Delivery) {
+	for _, s := range ss.offer(event, mode) {
+		ss.dropped.Add(1)
+		if s.dropped.Add(1) == 1 {
+			s.engine.log.Warn("tasker: a subscriber is too slow, and events are dropped from now on", "to", s.Name, "buffer", s.Buffer)
+		}
+		s.engine.toldOf(EventNotice{Event: event, Mode: mode, Outcome: EventDropped, To: s.Name})
+	}
+}
+
+// offer puts an event into the buffers of those who want it, and gives those
+// that had no room.
+func (ss *subscribers) offer(event *DomainEvent, mode Delivery) (full []*subscriber) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	for _, s := range ss.all {
@@ -136,13 +155,10 @@ func (ss *subscribers) hear(event *DomainEvent, mode Delivery) {
 		select {
 		case s.waiting <- heard{*event, mode}:
 		default:
-			ss.dropped.Add(1)
-			if s.dropped.Add(1) == 1 {
-				s.engine.log.Warn("tasker: a subscriber is too slow, and events are dropped from now on", "to", s.Name, "buffer", s.Buffer)
-			}
-			s.engine.toldOf(EventNotice{Event: event, Mode: mode, Outcome: EventDropped, To: s.Name})
+			full = append(full, s)
 		}
 	}
+	return full
 }
 
 // stop ends all subscriptions, and waits for what they still have to take, at

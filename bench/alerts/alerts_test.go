@@ -34,6 +34,9 @@ const (
 	failures  = `checkout_failures_total{namespace="ecommerce",failed_step="update_inventory",error_type="STEP_TIMEOUT",customer_tier="TIER"} `
 	lost      = `checkout_revenue_lost_total{customer_tier="standard"} `
 	exhausted = `tasker_step_exhausted_total{namespace="ecommerce",task="monitored_checkout",step="update_inventory"} `
+	undo      = `tasker_state_transitions_total{namespace="ecommerce",entity="undo",from="in_progress",to="TO"} `
+	refused   = `tasker_events_failed_total{namespace="ecommerce",event="checkout.failed",mode="durable",reason="schema"} `
+	heldUp    = `tasker_events_failed_total{namespace="ecommerce",event="checkout.failed",mode="durable",reason="reader"} `
 	dropped   = `tasker_events_dropped_total{namespace="ecommerce",event="checkout.completed",mode="broadcast"} `
 	sla       = `checkout_sla_total{met="MET"} `
 	active    = `tasker_tasks_active{namespace="ecommerce"} `
@@ -48,6 +51,7 @@ func within(le, values string) string {
 	return strings.Replace(bucket, "LE", le, 1) + values
 }
 func ofTier(tier, values string) string { return strings.Replace(failures, "TIER", tier, 1) + values }
+func undone(to, values string) string   { return strings.Replace(undo, "TO", to, 1) + values }
 func met(yes, values string) string     { return strings.Replace(sla, "MET", yes, 1) + values }
 
 // nights are what may happen, and which alerts are firing at a minute of it.
@@ -78,6 +82,18 @@ var nights = []struct {
 	{"a step has used up its attempts, for the first time", []string{exhausted + "_x9 1x50"}, 10, []string{"RetriesExhausted"}},
 	{"and once more", []string{exhausted + "4x20 5x40"}, 22, []string{"RetriesExhausted"}},
 	{"it did so yesterday", []string{exhausted + "5x60"}, 30, nil},
+
+	{"a payment cannot be given back, for the first time", []string{undone("error", "_x9 1x50")}, 10, []string{"UndoFailed"}},
+	{"nor can the next one", []string{undone("error", "1x20 2x40")}, 22, []string{"UndoFailed"}},
+	{"one could not, yesterday", []string{undone("error", "1x60")}, 30, nil},
+	{"many are given back", []string{undone("complete", "0+3x60")}, 30, nil},
+
+	{"an event breaks its schema, for the first time", []string{refused + "_x9 1x50"}, 10, []string{"EventsRefused"}},
+	{"and once more", []string{refused + "1x20 2x40"}, 22, []string{"EventsRefused"}},
+	{"one did, last week", []string{refused + "3x60"}, 30, nil},
+
+	{"a consumer fails with the same event again and again", []string{heldUp + "_x9 0+8x50"}, 20, []string{"ConsumerHeldUp"}},
+	{"a consumer fails, and then does not", []string{heldUp + "0x9 3x50"}, 20, nil},
 
 	{"a subscriber is too slow", []string{dropped + "_x9 3x50"}, 10, []string{"EventsDropped"}},
 	{"it was, last week", []string{dropped + "3x60"}, 30, nil},

@@ -45,6 +45,23 @@ func TestAGoodCheckoutIsOneTraceOfOneSubmitFiveAttemptsAndOneFinish(t *testing.T
 	})
 }
 
+func TestACustomerWhoSaysOnlyWhatTheyMustIsCountedLikeAnyOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, incident{}, asItIs)
+		task := w.checkOut(with(t, `{"customer_tier": null, "payment_method": null}`))
+		synctest.Wait()
+		w.holds(map[string]float64{
+			`checkout_conversions_total{namespace="ecommerce"}`:                       1,
+			`checkout_revenue_total{customer_tier="standard"}`:                        12997,
+			`checkout_payments_total{outcome="success",payment_method="credit_card"}`: 1,
+		})
+		if got, want := w.journal.page(task.ID).Events, []string{"payment.processed", "order.created", "checkout.completed"}; !slices.Equal(got, want) {
+			t.Errorf("the journal has read %q, want %q", got, want)
+		}
+	})
+}
+
 // 7.8, 2
 func TestAStockThatHangsOnceIsCutOffAndTheCheckoutHeals(t *testing.T) {
 	t.Parallel()

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -20,11 +20,12 @@ func (t *Telemetry) serve(ctx context.Context, w *post.World, e *tasker.Engine) 
 	if len(asked) == 0 {
 		return nil
 	}
-	listener, err := net.Listen("tcp", asked[len(asked)-1])
+	address := asked[len(asked)-1]
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("-serve: %w", err)
+		return post.WrongUsage("-serve %s: %v; choose another address, or port 0 for any that is free", address, errors.Unwrap(err))
 	}
-	server := &http.Server{Handler: t.endpoints(e)}
+	server := &http.Server{Handler: t.endpoints(e), ReadHeaderTimeout: patience} // who is slow to ask holds nothing
 	go func() { _ = server.Serve(listener) }()
 	w.Say("serving", "http://%s/metrics, until Ctrl-C", listener.Addr())
 	w.AtEnd(func() {
@@ -37,7 +38,8 @@ func (t *Telemetry) serve(ctx context.Context, w *post.World, e *tasker.Engine) 
 // endpoints are what operators and their machines ask.
 func (t *Telemetry) endpoints(e *tasker.Engine) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{}))
+	// In the format OpenMetrics a figure names the trace of one that it counts.
+	mux.Handle("GET /metrics", promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	answer := func(path string, ask func(*http.Request) (status int, body any)) {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 			status, body := ask(r)

@@ -41,10 +41,13 @@ func scrape(t testing.TB, handler http.Handler) map[string]*dto.MetricFamily {
 }
 
 // busyNight is a scrape after everything that a rule or a panel asks for has
-// happened once: success, failure, retries, a subscriber that is too slow.
+// happened once: success, failure, retries, a payment that cannot be given
+// back, an event that breaks its schema, readers that are too slow or fail.
 func busyNight(t *testing.T) (families map[string]*dto.MetricFamily) {
 	synctest.Test(t, func(t *testing.T) {
-		w := open(t, incidents["hang-once"], asItIs)
+		w := open(t, incidents["hang-once"], orderByNumber, func(c *tasker.Config) {
+			c.Handlers["ecommerce.RefundPaymentHandler"] = tasker.Undo(func(context.Context, noInput, *Payment) (Refund, error) { return Refund{}, ErrUnavailable })
+		})
 		gate := make(chan struct{})
 		_, err := w.Subscribe(tasker.Subscription{Name: "slow", Pattern: "*", Buffer: 1, Timeout: time.Hour, Handle: func(context.Context, tasker.DomainEvent) error {
 			<-gate
@@ -53,6 +56,10 @@ func busyNight(t *testing.T) (families map[string]*dto.MetricFamily) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		ctx, giveUp := context.WithCancel(t.Context())
+		go func() {
+			_ = w.Consume(ctx, tasker.Consumer{Name: "failing", Pattern: "*", Handle: func(context.Context, tasker.DomainEvent) error { return ErrUnavailable }})
+		}()
 		w.checkOut(string(example))
 		for _, name := range []string{"standard", "premium"} {
 			w.checkOut(with(t, fmt.Sprintf(`{"customer_tier": %q, "cart_items": []}`, name)))
@@ -60,6 +67,7 @@ func busyNight(t *testing.T) (families map[string]*dto.MetricFamily) {
 		w.shop.Stock.line.script = incidents["hang"].stock
 		w.checkOut(string(premium))
 		close(gate)
+		giveUp()
 		synctest.Wait()
 		families = scrape(t, w.endpoints(w.Engine))
 	})
@@ -238,6 +246,28 @@ func TestEveryMetricAndLabelOfTheRulesAndTheDashboardIsInAScrape(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestAScraperThatAsksForOpenMetricsFindsTheWayFromAFigureToATrace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, incidents["hang"], asItIs)
+		task := w.checkOut(string(premium))
+		synctest.Wait()
+		r, asks := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		asks.Header.Set("Accept", "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.2")
+		w.endpoints(w.Engine).ServeHTTP(r, asks)
+		text := r.Body.String()
+		if !strings.HasPrefix(r.Header().Get("Content-Type"), "application/openmetrics-text") || !strings.HasSuffix(text, "# EOF\n") {
+			t.Fatalf("the answer is %s:\n%s", r.Header().Get("Content-Type"), text)
+		}
+		trace := w.Spans.Trace(task.ID.String())[0].SpanContext().TraceID().String()
+		for _, name := range []string{"tasker_step_duration_seconds_bucket", "checkout_failures_total"} {
+			if !regexp.MustCompile(`(?m)^` + name + `\{.* # \{.*trace_id="` + trace + `"`).MatchString(text) {
+				t.Errorf("no %s names the trace %s:\n%s", name, trace, text)
+			}
+		}
+	})
 }
 
 // 7.8, 11

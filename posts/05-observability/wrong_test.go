@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"strings"
 	"testing"
 )
@@ -18,6 +19,7 @@ var whatCanGoWrong = []struct {
 }{
 	{name: "an empty cart", fields: `{"cart_items": []}`, step: "validate_cart", kind: "permanent", code: "EMPTY_CART", attempts: 1},
 	{name: "a declined payment", args: []string{"-incident", "declined"}, step: "process_payment", kind: "permanent", code: "PAYMENT_DECLINED", attempts: 1},
+	{name: "a declined payment of a customer who said only what they must", fields: `{"customer_tier": null, "payment_method": null}`, args: []string{"-incident", "declined"}, step: "process_payment", kind: "permanent", code: "PAYMENT_DECLINED", attempts: 1},
 	{name: "a gateway that stays down", args: []string{"-incident", "down"}, step: "process_payment", kind: "retryable", code: "GATEWAY_UNAVAILABLE", attempts: 3, retryAfter: 15_000},
 	{name: "a stock that hangs for good", args: []string{"-incident", "hang"}, step: "update_inventory", kind: "retryable", code: "STEP_TIMEOUT", attempts: 2, charged: "129.97"},
 	{name: "a stock without connections", args: []string{"-incident", "pool"}, step: "update_inventory", kind: "retryable", code: "STOCK_UNAVAILABLE", attempts: 2, charged: "129.97"},
@@ -99,19 +101,20 @@ func TestALostAnswerOfEachStepIsHealedWithoutDoingItsWorkTwice(t *testing.T) {
 
 func TestInputThatIsRejectedNeverBecomesATask(t *testing.T) {
 	t.Parallel()
-	for path, fields := range map[string]string{
-		"/customer_id":           `{"customer_id": null}`,
-		"/order_value":           `{"order_value": 1.005}`,
-		"/customer_tier":         `{"customer_tier": "gold"}`,
-		"/customer_email":        `{"customer_email": "nobody"}`,
-		"/payment_method":        `{"payment_method": "shells"}`,
-		"/cart_items/0/quantity": `{"cart_items": [{"sku": "WIDGET-001", "price": 1.00, "quantity": 0}]}`,
+	for _, tt := range []struct{ path, fields string }{
+		{"/customer_id", `{"customer_id": null}`},
+		{"/order_value", `{"order_value": 1.005}`},
+		{"/order_value", `{"order_value": 12345678901234567890}`}, // no amount holds it
+		{"/customer_tier", `{"customer_tier": "gold"}`},
+		{"/customer_email", `{"customer_email": "nobody"}`},
+		{"/payment_method", `{"payment_method": "shells"}`},
+		{"/cart_items/0/quantity", `{"cart_items": [{"sku": "WIDGET-001", "price": 1.00, "quantity": 0}]}`},
 	} {
-		t.Run(path, func(t *testing.T) {
+		t.Run(tt.path, func(t *testing.T) {
 			t.Parallel()
-			o := reader.Report(t, with(t, fields), "-env", "test", "-incident", "none")
-			if o.Exit != 2 || len(o.Tasks) != 0 || o.Rejected == nil || o.Rejected.Code != "INVALID_INPUT" || o.Rejected.Errors[0].Path != path {
-				t.Errorf("exit %d, %d tasks, rejected %+v\n%s", o.Exit, len(o.Tasks), o.Rejected, o.Stderr)
+			o := reader.Report(t, with(t, tt.fields), "-env", "test", "-incident", "none")
+			if o.Exit != 2 || len(o.Tasks) != 0 || o.Rejected == nil || o.Rejected.Code != "INVALID_INPUT" || o.Rejected.Errors[0].Path != tt.path {
+				t.Errorf("%s: exit %d, %d tasks, rejected %+v\n%s", tt.fields, o.Exit, len(o.Tasks), o.Rejected, o.Stderr)
 			}
 		})
 	}
@@ -132,11 +135,16 @@ func TestWrongUsageIsOneLineAndExitTwo(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatIsTakenIsSaid(t *testing.T) {
+func TestAnAddressThatIsTakenIsSaidAndNothingIsSubmitted(t *testing.T) {
 	t.Parallel()
-	o := reader.Run(t, "", "-serve", "256.0.0.1:80", "-incident", "none", "-env", "test")
-	if o.Exit != 1 || !strings.Contains(o.Stderr, "-serve") {
-		t.Errorf("exit %d, stderr %q", o.Exit, o.Stderr)
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	o := reader.Run(t, "", "-serve", other.Addr().String(), "-incident", "none", "-env", "test")
+	if o.Exit != 2 || o.Stdout != "" || strings.Count(o.Stderr, "\n") != 1 || !strings.Contains(o.Stderr, "-serve "+other.Addr().String()) || !strings.Contains(o.Stderr, "choose another") {
+		t.Errorf("exit %d, stdout %q, stderr %q", o.Exit, o.Stdout, o.Stderr)
 	}
 }
 

@@ -14,9 +14,9 @@ import (
 
 // Durable domain events are rows that are written with their records. Readers
 // need an order that does not change, and the order of writing is none: a
-// transaction that began earlier may commit later. So whoever reads first
-// stamps what is committed, one reader at a time, and follows the stamps. A
-// transaction that stays open delays nothing but its own events.
+// transaction that began earlier may commit later. So readers follow stamps,
+// and who has read all that have one stamps what is committed, one reader at a
+// time. A transaction that stays open delays nothing but its own events.
 
 // stampAtOnce is how many events are stamped in one transaction.
 const stampAtOnce = 1000
@@ -68,9 +68,16 @@ func (s *Store) takeEvents(ctx context.Context, hold tasker.EventsHold, limit in
 	if err != nil {
 		return nil, err
 	}
-	if err := s.stampEvents(ctx); err != nil {
-		return nil, err
+	if events, err = s.stampedEvents(ctx, done, limit); err != nil || len(events) == limit {
+		return events, err
 	}
+	if more, err := s.stampEvents(ctx); err != nil || !more {
+		return events, err
+	}
+	return s.stampedEvents(ctx, done, limit)
+}
+
+func (s *Store) stampedEvents(ctx context.Context, done int64, limit int) (events []tasker.DomainEvent, err error) {
 	rows, err := s.pool.Query(ctx, s.sql["take_events"], done, limit)
 	if err != nil {
 		return nil, err
@@ -90,24 +97,20 @@ func (s *Store) takeEvents(ctx context.Context, hold tasker.EventsHold, limit in
 	return events, err
 }
 
-// stampEvents stamps what is committed and has no stamp.
-func (s *Store) stampEvents(ctx context.Context) error {
-	for {
-		var unstamped bool
-		if err := s.pool.QueryRow(ctx, s.sql["unstamped"]).Scan(&unstamped); err != nil || !unstamped {
-			return err
-		}
-		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, s.sql["lock_stamps"]); err != nil {
-				return err
-			}
-			_, err := tx.Exec(ctx, s.sql["stamp_events"], stampAtOnce)
-			return err
-		})
-		if err != nil {
-			return err
-		}
+// stampEvents stamps some of what is committed and has no stamp, and says
+// whether there was any. It does so once: where events come without a pause,
+// there is no end to it.
+func (s *Store) stampEvents(ctx context.Context) (stamped bool, err error) {
+	if err := s.pool.QueryRow(ctx, s.sql["unstamped"]).Scan(&stamped); err != nil || !stamped {
+		return false, err
 	}
+	return true, pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, s.sql["lock_stamps"]); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, s.sql["stamp_events"], stampAtOnce)
+		return err
+	})
 }
 
 // AckEvents implements [tasker.Store].

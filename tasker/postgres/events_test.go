@@ -183,3 +183,29 @@ func TestTwoWhoReadAtOnceMissNothing(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// For every event that is stamped another one comes, so there is always one
+// without a stamp.
+func TestWhereEventsComeWithoutAPauseThereIsSomethingToRead(t *testing.T) {
+	t.Parallel()
+	const together, rounds = 100, 20
+	s := open(t)
+	s.exec(t, `
+create function {schema}.another() returns trigger language plpgsql as $$
+begin
+    insert into {schema}.events (task, seq, n, name, at, event) values (new.task, new.seq + 1, new.n, new.name, new.at, new.event);
+    return null;
+end $$`)
+	s.exec(t, "create trigger another after update on {schema}.events for each row execute function {schema}.another()")
+	writeEvents(t, s, waitingTask(t, s).ID, 1, together)
+	hold := tasker.EventsHold{Consumer: "books", By: anID(), For: time.Minute}
+	for round := range rounds {
+		events, err := s.TakeEvents(t.Context(), hold, together)
+		if err != nil || len(events) != together {
+			t.Fatalf("in round %d there are %d events, %v", round, len(events), err)
+		}
+		if err := s.AckEvents(t.Context(), hold, events[together-1].Position); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -19,6 +19,7 @@ var publishing = chapter{"publish", []promise{
 	{"a consumer goes on after what it has acknowledged, and reads the rest again", consumerGoesOn},
 	{"consumers read the same events, each at its own pace", consumersApart},
 	{"who takes for a consumer keeps others out until it is silent for too long", consumerHeld},
+	{"who lets go of a consumer lets others in at once", consumerLetGo},
 	{"who is too late acknowledges nothing", lateAcknowledge},
 	{"many writers lose nothing, and the events of a task keep their order", writersAtOnce},
 	{"a task stays until its events are read by those who read any", unreadStays},
@@ -189,6 +190,18 @@ func consumerHeld(w *world) {
 		return err == nil
 	})
 	w.reads(other, first)
+}
+
+func consumerLetGo(w *world) {
+	k := w.join()
+	task := k.has()
+	first, second := w.event(task, 1), w.event(task, 2)
+	w.publishes(w.next(task, k.id), first, second)
+	one, other := w.reader("bookkeeping"), w.reader("bookkeeping")
+	position := w.reads(one, first, second)[0].Position
+	one.For = 0
+	w.acknowledges(one, position)
+	w.reads(other, second)
 }
 
 func lateAcknowledge(w *world) {

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -11,28 +12,51 @@ import (
 
 // NewLogHandler has each line that is logged with a handler's context say
 // where it belongs: correlation_id, namespace, task, step and attempt, and the
-// trace_id and span_id of the span in that context.
-func NewLogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
+// trace_id and span_id of the span in that context. They stand outside of the
+// logger's groups.
+func NewLogHandler(next slog.Handler) slog.Handler { return &logHandler{Handler: next, outer: next} }
 
-type logHandler struct{ slog.Handler }
+type logHandler struct {
+	slog.Handler
+	outer  slog.Handler                      // without groups
+	groups []func(slog.Handler) slog.Handler // and what came after the first of them
+}
 
-func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
+func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
+	where := whereOf(ctx)
+	if len(where) == 0 {
+		return h.Handler.Handle(ctx, r)
+	}
+	next := h.outer.WithAttrs(where)
+	for _, within := range h.groups {
+		next = within(next)
+	}
+	return next.Handle(ctx, r)
+}
+
+func whereOf(ctx context.Context) (where []slog.Attr) {
 	if a := tasker.Current(ctx); a != nil {
-		r.AddAttrs(slog.String("correlation_id", a.CorrelationID), slog.String("namespace", a.Namespace), slog.String("task", a.TaskID.String()))
+		where = append(where, slog.String("correlation_id", a.CorrelationID), slog.String("namespace", a.Namespace), slog.String("task", a.TaskID.String()))
 		if a.Step != "" {
-			r.AddAttrs(slog.String("step", a.Step), slog.Int("attempt", a.Number))
+			where = append(where, slog.String("step", a.Step), slog.Int("attempt", a.Number))
 		}
 	}
-	r.AddAttrs(traceAttrs(trace.SpanContextFromContext(ctx))...)
-	return h.Handler.Handle(ctx, r)
+	return append(where, traceAttrs(trace.SpanContextFromContext(ctx))...)
 }
 
-func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return logHandler{h.Handler.WithAttrs(attrs)}
+func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return h.with(func(next slog.Handler) slog.Handler { return next.WithAttrs(attrs) }, len(h.groups) > 0)
 }
 
-func (h logHandler) WithGroup(name string) slog.Handler {
-	return logHandler{h.Handler.WithGroup(name)}
+func (h *logHandler) WithGroup(name string) slog.Handler {
+	return h.with(func(next slog.Handler) slog.Handler { return next.WithGroup(name) }, name != "")
+}
+
+func (h *logHandler) with(change func(slog.Handler) slog.Handler, grouped bool) *logHandler {
+	if grouped {
+		return &logHandler{change(h.Handler), h.outer, append(slices.Clip(h.groups), change)}
+	}
+	return NewLogHandler(change(h.Handler)).(*logHandler)
 }
 
 func traceAttrs(span trace.SpanContext) []slog.Attr {

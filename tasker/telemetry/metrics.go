@@ -24,12 +24,20 @@ var Buckets = []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4, 5,
 // are counted here, and read when somebody asks for them: there are several to
 // a step.
 type instruments struct {
-	submitted, finished, active, attempts, retries, exhausted, transitions *tally
-	published, failed, dropped                                             *tally
-	taskDuration, stepDuration, queueWait, delivery                        metric.Float64Histogram
+	submitted, finished, active, transitions *tally
+	published, failed, dropped               *tally
+	taskDuration, queueWait, delivery        metric.Float64Histogram
+	doing, undoing                           attemptMetrics
 
 	namespaces, tasks, steps, events sync.Map // what is known of each
 	starts                           starts
+}
+
+// attemptMetrics are of the attempts at steps, or of those to undo them. They
+// are apart: that a step was undone is no success of the step.
+type attemptMetrics struct {
+	attempts, retries, exhausted *tally
+	duration                     metric.Float64Histogram
 }
 
 func newInstruments(m metric.Meter) (*instruments, error) {
@@ -48,6 +56,14 @@ func newInstruments(m metric.Meter) (*instruments, error) {
 		errs = append(errs, err)
 		return h
 	}
+	attempts := func(of, about string) attemptMetrics {
+		return attemptMetrics{
+			attempts:  count("tasker."+of+".attempts", "{attempt}", about+": attempts that ended, by outcome"),
+			retries:   count("tasker."+of+".retries", "{retry}", about+": attempts that failed and are followed by another"),
+			exhausted: count("tasker."+of+".exhausted", "{step}", about+": those that failed with their last attempt"),
+			duration:  seconds("tasker."+of+".duration", about+": how long a handler ran in an attempt"),
+		}
+	}
 	active, err := m.Int64ObservableUpDownCounter("tasker.tasks.active", metric.WithUnit("{task}"),
 		metric.WithDescription("Tasks that were submitted here, less those that ended here"))
 	i := &instruments{
@@ -55,17 +71,15 @@ func newInstruments(m metric.Meter) (*instruments, error) {
 		active:       tallied(&tally{instrument: active}, err),
 		submitted:    count("tasker.tasks.submitted", "{task}", "Tasks that were submitted"),
 		finished:     count("tasker.tasks.finished", "{task}", "Tasks that ended, by their final state"),
-		attempts:     count("tasker.step.attempts", "{attempt}", "Attempts that ended, by outcome"),
-		retries:      count("tasker.step.retries", "{retry}", "Attempts that failed and are followed by another"),
-		exhausted:    count("tasker.step.exhausted", "{step}", "Steps that failed with their last attempt"),
-		transitions:  count("tasker.state.transitions", "{transition}", "Changes of state of tasks and steps"),
+		transitions:  count("tasker.state.transitions", "{transition}", "Changes of state of tasks, of steps and of their undoing"),
 		published:    count("tasker.events.published", "{event}", "Domain events that were published"),
 		failed:       count("tasker.events.failed", "{event}", "Domain events that broke their schema, or whose reader failed"),
 		dropped:      count("tasker.events.dropped", "{event}", "Domain events that a subscriber had no room for"),
 		taskDuration: seconds("tasker.task.duration", "From a task's creation to its end"),
-		stepDuration: seconds("tasker.step.duration", "How long a handler ran in an attempt"),
 		queueWait:    seconds("tasker.step.queue.wait", "From the record that an attempt begins to its handler"),
 		delivery:     seconds("tasker.event.delivery.duration", "How long a reader took for a domain event"),
+		doing:        attempts("step", "Steps"),
+		undoing:      attempts("undo", "Undoing of steps"),
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -147,14 +161,15 @@ func find[K comparable, T any](all *sync.Map, key K, fresh func() *T) *T {
 	return o.(*T)
 }
 
-const states = 8 // more than there are of either kind
+// states is how many there are of either kind.
+const states = 1 + max(int(tasker.TaskResolved), int(tasker.StepSkipped))
 
 // namespaceMetrics are what is counted by namespace.
 type namespaceMetrics struct {
-	name                             string
-	active                           once[cell]
-	wait                             []metric.RecordOption
-	stepTransitions, taskTransitions [states][states]once[cell]
+	name                        string
+	active                      once[cell]
+	wait                        []metric.RecordOption
+	ofTasks, ofSteps, ofUndoing [states][states]once[cell]
 }
 
 func (i *instruments) namespace(name string) *namespaceMetrics {
@@ -206,6 +221,7 @@ func (i *instruments) task(row *tasker.Row) *taskMetrics {
 
 // stepMetrics are what is counted by step.
 type stepMetrics struct {
+	of        *attemptMetrics
 	labels    []attribute.KeyValue
 	attempts  [outcomes]once[cell]
 	durations [outcomes]once[[]metric.RecordOption]
@@ -213,11 +229,18 @@ type stepMetrics struct {
 	retries   sync.Map // cells by code
 }
 
-type stepKey struct{ namespace, task, step string }
+type stepKey struct {
+	namespace, task, step string
+	undo                  bool
+}
 
-func (i *instruments) step(namespace, task, step string) *stepMetrics {
-	return find(&i.steps, stepKey{namespace, task, step}, func() *stepMetrics {
-		return &stepMetrics{labels: []attribute.KeyValue{attribute.String("namespace", namespace), attribute.String("task", task), attribute.String("step", step)}}
+func (i *instruments) step(namespace, task, step string, undo bool) *stepMetrics {
+	of := &i.doing
+	if undo {
+		of = &i.undoing
+	}
+	return find(&i.steps, stepKey{namespace, task, step, undo}, func() *stepMetrics {
+		return &stepMetrics{of: of, labels: []attribute.KeyValue{attribute.String("namespace", namespace), attribute.String("task", task), attribute.String("step", step)}}
 	})
 }
 
@@ -237,37 +260,43 @@ func (i *instruments) count(row *tasker.Row, r *tasker.Record, e *tasker.Event) 
 		i.starts.add(attempt{row.ID, e.Step, e.Attempt, e.Undo}, time.Now())
 	}
 	if outcome := outcomeOf(e); outcome != none {
-		i.countAttempt(i.step(row.Namespace, row.Name, e.Step), e, outcome)
+		i.step(row.Namespace, row.Name, e.Step, e.Undo).count(e, outcome)
 	}
-	i.countChange(row, r, &e.Change)
+	i.countChange(row, r, e)
 }
 
-func (i *instruments) countAttempt(step *stepMetrics, e *tasker.Event, outcome outcome) {
-	step.attempts[outcome].get(func() *cell {
-		return i.attempts.add(with(step.labels, attribute.String("outcome", outcome.String()))...)
+// count counts an attempt that ended.
+func (s *stepMetrics) count(e *tasker.Event, outcome outcome) {
+	s.attempts[outcome].get(func() *cell {
+		return s.of.attempts.add(with(s.labels, attribute.String("outcome", outcome.String()))...)
 	}).n.Add(1)
 	switch {
 	case e.Kind == tasker.Retrying:
-		find(&step.retries, e.Error.Code, func() *cell {
-			return i.retries.add(with(step.labels, attribute.String("error_type", e.Error.Code))...)
+		find(&s.retries, e.Error.Code, func() *cell {
+			return s.of.retries.add(with(s.labels, attribute.String("error_type", e.Error.Code))...)
 		}).n.Add(1)
 	case e.Kind == tasker.Failed && e.Error.Kind == tasker.KindRetryable:
-		step.exhausted.get(func() *cell { return i.exhausted.add(step.labels...) }).n.Add(1)
+		s.exhausted.get(func() *cell { return s.of.exhausted.add(s.labels...) }).n.Add(1)
 	}
 }
 
-func (i *instruments) countChange(row *tasker.Row, r *tasker.Record, c *tasker.Change) {
+func (i *instruments) countChange(row *tasker.Row, r *tasker.Record, e *tasker.Event) {
+	c := &e.Change
 	if c.From == c.To && c.TaskFrom == c.TaskTo {
 		return
 	}
 	namespace := i.namespace(row.Namespace)
 	if c.From != c.To {
-		i.countTransition(&namespace.stepTransitions, "step", row.Namespace, int(c.From), int(c.To), func(s int) string { return tasker.StepState(s).String() })
+		cells, entity := &namespace.ofSteps, "step"
+		if e.Undo {
+			cells, entity = &namespace.ofUndoing, "undo"
+		}
+		i.countTransition(cells, entity, row.Namespace, int(c.From), int(c.To), func(s int) string { return tasker.StepState(s).String() })
 	}
 	if c.TaskFrom == c.TaskTo {
 		return
 	}
-	i.countTransition(&namespace.taskTransitions, "task", row.Namespace, int(c.TaskFrom), int(c.TaskTo), func(s int) string { return tasker.TaskState(s).String() })
+	i.countTransition(&namespace.ofTasks, "task", row.Namespace, int(c.TaskFrom), int(c.TaskTo), func(s int) string { return tasker.TaskState(s).String() })
 	if c.TaskTo.Final() {
 		task := i.task(row)
 		end := task.ended[c.TaskTo].get(func() *endMetrics {
@@ -289,12 +318,12 @@ func (i *instruments) begins(ctx context.Context, a *tasker.Attempt, now time.Ti
 
 // ends is told that a handler is done.
 func (i *instruments) ends(ctx context.Context, a *tasker.Attempt, took time.Duration, outcome outcome) {
-	step := i.step(a.Namespace, a.Name, a.Step)
+	step := i.step(a.Namespace, a.Name, a.Step, a.Undo)
 	labels := step.durations[outcome].get(func() *[]metric.RecordOption {
 		made := recordOptions(with(step.labels, attribute.String("outcome", outcome.String()))...)
 		return &made
 	})
-	i.stepDuration.Record(ctx, took.Seconds(), *labels...)
+	step.of.duration.Record(ctx, took.Seconds(), *labels...)
 }
 
 // starts are attempts whose handlers have not begun yet, with the time when

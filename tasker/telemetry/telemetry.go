@@ -18,6 +18,18 @@
 // An attempt's span ends when its outcome is on record. Where another attempt
 // will follow, it has an event tasker.step.retry_scheduled with the delay.
 //
+// # Metrics
+//
+//	tasker.tasks.submitted, .finished, .active       tasks; finished by outcome, which is the final state
+//	tasker.task.duration                             seconds, from the creation to the end
+//	tasker.step.attempts, .retries, .exhausted       attempts at steps, by outcome or code
+//	tasker.step.duration                             seconds, in which a handler ran
+//	tasker.undo.…                                    the same four, of the attempts to undo steps
+//	tasker.step.queue.wait                           seconds, from the record that an attempt begins to its handler
+//	tasker.state.transitions                         changes of state, by entity: task, step, undo
+//	tasker.events.published, .failed, .dropped       domain events, by delivery mode
+//	tasker.event.delivery.duration                   seconds, that a reader took for one
+//
 // # What is never told
 //
 // No context, no result, no text of an error: only names, numbers and codes. No

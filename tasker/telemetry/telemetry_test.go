@@ -361,6 +361,78 @@ func TestAPermanentFailureAPanicAndAParkedAttemptHaveTheirOutcomes(t *testing.T)
 	}
 }
 
+func TestAnEndByAnOperatorsHandIsToldLikeAnyOther(t *testing.T) {
+	t.Parallel()
+	by := tasker.By{Actor: "ops", Reason: "a test"}
+	for outcome, end := range map[string]func(w *watched, id tasker.ID) error{
+		"cancelled": func(w *watched, id tasker.ID) error { return w.Cancel(w.t.Context(), id, by) },
+		"resolved_manually": func(w *watched, id tasker.ID) error {
+			_, err := w.ResolveTask(w.t.Context(), id, by)
+			return err
+		},
+		"error": func(w *watched, id tasker.ID) error {
+			_, err := w.FailStep(w.t.Context(), id, "cart", nil, by)
+			return err
+		},
+	} {
+		w := watch(t, nil) // with no worker
+		if err := end(w, w.submit(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		w.span("tasker.task.finish", attribute.String("tasker.task.outcome", outcome))
+		w.holds(map[string]int64{
+			"tasker.tasks.active{namespace=shop}":                                                  0,
+			"tasker.tasks.finished{namespace=shop,outcome=" + outcome + ",task=order}":             1,
+			"tasker.state.transitions{entity=task,from=pending,namespace=shop,to=" + outcome + "}": 1,
+		})
+		if !strings.Contains(w.logs.String(), `"outcome":"`+outcome+`"`) {
+			t.Errorf("%s: the log says %s", outcome, w.logs)
+		}
+	}
+}
+
+// undone is a workflow whose first step is undone when the second fails.
+const undone = `
+name: order
+namespace_name: shop
+version: 1.0.0
+on_failure: compensate
+steps:
+  - {name: pay, handler: {callable: pay}, compensate: {callable: refund, retry: {limit: 2, backoff_base_ms: 100, jitter: 0}}}
+  - {name: mail, handler: {callable: mail}, dependencies: [pay], retry: {limit: 1}}
+`
+
+func TestTheAttemptsToUndoAStepAreNoneOfTheSteps(t *testing.T) {
+	t.Parallel()
+	parsed, err := template.Parse("undone.yaml", []byte(undone))
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		refund := tasker.Undo(func(context.Context, struct{}, *struct{}) (any, error) {
+			if calls++; calls == 1 {
+				return nil, errors.New("not now")
+			}
+			return nil, nil
+		})
+		w := watch(t, tasker.Handlers{"mail": failing(errors.New("no")), "refund": refund}, func(c *tasker.Config) { c.Templates = []*template.Template{parsed} }).start()
+		w.await(w.submit(t.Context()))
+		w.stop()
+		w.holds(map[string]int64{
+			"tasker.step.attempts{namespace=shop,outcome=success,step=pay,task=order}":            1,
+			"tasker.step.duration{namespace=shop,outcome=success,step=pay,task=order}":            1,
+			"tasker.step.exhausted{namespace=shop,step=mail,task=order}":                          1,
+			"tasker.undo.attempts{namespace=shop,outcome=retryable_error,step=pay,task=order}":    1,
+			"tasker.undo.attempts{namespace=shop,outcome=success,step=pay,task=order}":            1,
+			"tasker.undo.duration{namespace=shop,outcome=success,step=pay,task=order}":            1,
+			"tasker.undo.retries{error_type=UNEXPECTED_ERROR,namespace=shop,step=pay,task=order}": 1,
+			"tasker.state.transitions{entity=step,from=in_progress,namespace=shop,to=complete}":   1,
+			"tasker.state.transitions{entity=undo,from=in_progress,namespace=shop,to=complete}":   1,
+		})
+	})
+}
+
 func TestTheTraceGoesOnInWhateverProcessTheTaskDoes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -469,7 +541,7 @@ func TestEveryLogLineSaysWhereItBelongs(t *testing.T) {
 		var own bytes.Buffer
 		logger := slog.New(telemetry.NewLogHandler(slog.NewJSONHandler(&own, nil)))
 		speaking := tasker.Step(func(ctx context.Context, _ struct{}) (any, error) {
-			logger.With("amount", 5).InfoContext(ctx, "charging")
+			logger.With("amount", 5).WithGroup("card").With("brand", "any").InfoContext(ctx, "charging", "digits", 4)
 			return nil, nil
 		})
 		w := watch(t, tasker.Handlers{"pay": speaking, "stock": failing(errors.New("no"))}).start()
@@ -490,6 +562,8 @@ func TestEveryLogLineSaysWhereItBelongs(t *testing.T) {
 				Attempt       int
 				TraceID       string `json:"trace_id"`
 				SpanID        string `json:"span_id"`
+				Amount        int
+				Card          map[string]any
 			}
 			if err := d.Decode(&line); err != nil {
 				t.Fatal(err)
@@ -502,6 +576,9 @@ func TestEveryLogLineSaysWhereItBelongs(t *testing.T) {
 			}
 			if line.CorrelationID != "checkout_1" || line.Namespace != "shop" || line.Task == "" || line.TraceID != span.SpanContext().TraceID().String() || line.SpanID != span.SpanContext().SpanID().String() {
 				t.Errorf("a line is not told from others: %+v", line)
+			}
+			if line.Msg == "charging" && (line.Amount != 5 || !maps.Equal(line.Card, map[string]any{"brand": "any", "digits": 4.0})) {
+				t.Errorf("what the handler says is not where it said it: %+v", line)
 			}
 			seen[line.Msg] = append(seen[line.Msg], line.Step)
 		}

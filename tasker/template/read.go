@@ -80,7 +80,7 @@ func suggestKey(name string, names []string) string {
 	if s := Suggest(name, names); s != "" || len(names) == 0 {
 		return s
 	}
-	return fmt.Sprintf("; the Nearest is %q of %s", Nearest(name, names), strings.Join(names, ", "))
+	return fmt.Sprintf("; the nearest is %q of %s", Nearest(name, names), strings.Join(names, ", "))
 }
 
 func join(path, name string) string {

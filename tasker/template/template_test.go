@@ -123,7 +123,7 @@ func TestAMistakeIsNamedWithWhatToDo(t *testing.T) {
 	tests := []struct{ name, top, step, want string }{
 		{"a step key", "", "retires: 3", `steps[0].retires: unknown key; did you mean "retry"?`},
 		{"a top key", "identity_stratgy: strict,", "", `did you mean "identity_strategy"?`},
-		{"a key far from any", "zzzzzzzzzz: 1,", "", `zzzzzzzzzz: unknown key; the Nearest is`},
+		{"a key far from any", "zzzzzzzzzz: 1,", "", `zzzzzzzzzz: unknown key; the nearest is`},
 		{"a key and its alias", "", "retry: {limit: 3, max_attempts: 4}", "max_attempts: is given twice, before as limit"},
 		{"a key with and without its colon", "", `optional: true, ":optional": false`, "optional: is given twice, before as optional"},
 		{"one wait in two units", "", "retry: {initial_delay: 1, backoff_base_ms: 1000}", "say the same thing"},
