@@ -8,8 +8,8 @@ import (
 )
 
 // What a worker holds is bounded, so that others have their share and memory
-// does not fill: steps for twice its slots, and at most so many tasks and
-// bytes.
+// does not fill: steps for twice its slots, and at most so many tasks, or two
+// a slot, and bytes.
 const (
 	holdPerSlot  = 2
 	maxAhead     = 512 // steps that are started ahead of a slot
@@ -44,7 +44,8 @@ func (w *worker) claim() {
 // room is how many tasks may be asked for now; 0 while there is a reason not
 // to ask.
 func (w *worker) room() int {
-	free := min(holdPerSlot*(w.config.Concurrency+w.ahead)-w.competing(), maxHeld-len(w.held))
+	most := max(maxHeld, holdPerSlot*w.config.Concurrency)
+	free := min(holdPerSlot*(w.config.Concurrency+w.ahead)-w.competing(), most-len(w.held))
 	if w.stopping || w.claiming || !w.joined || free < w.config.Concurrency || w.bytes > maxHeldBytes {
 		return 0
 	}
