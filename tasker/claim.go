@@ -262,8 +262,11 @@ func (t *Task) runs(i, attempt int) bool {
 // happens after the row's poke was read, so that an end which this look does
 // not see raises the poke, and the task is not released on the old one.
 func (w *worker) lookAtAwaited(h *held) {
+	if h.looked || h.looking || w.stopping {
+		return
+	}
 	awaited := h.task.awaited()
-	if len(awaited) == 0 || h.looked || h.looking || w.stopping {
+	if len(awaited) == 0 {
 		return
 	}
 	h.looked, h.looking = true, true
@@ -271,18 +274,38 @@ func (w *worker) lookAtAwaited(h *held) {
 	go func() {
 		ctx, cancel := context.WithDeadline(context.Background(), until)
 		defer cancel()
-		var rows []Row
-		err := persist(ctx, func() (err error) {
-			rows, err = w.store.Rows(ctx, Filter{IDs: awaited, Limit: len(awaited)})
-			return err
-		})
-		w.do(func() { w.lookedAt(h, awaited, rows, err) })
+		ended := map[ID]bool{}
+		var err error
+		for ids := range slices.Chunk(awaited, maxRows) {
+			if err = persist(ctx, func() error { return w.whichEnded(ctx, ids, ended) }); err != nil {
+				break
+			}
+		}
+		w.do(func() { w.lookedAt(h, ended, err) })
 	}()
 }
 
-// lookedAt lets the steps go on whose awaited task has ended, or is not there
-// any more.
-func (w *worker) lookedAt(h *held, awaited []ID, rows []Row, err error) {
+// maxRows is how many rows a store lists at once.
+const maxRows = 1000
+
+// whichEnded notes which of so many tasks have ended. One that is not there any
+// more has, too.
+func (w *worker) whichEnded(ctx context.Context, ids []ID, ended map[ID]bool) error {
+	rows, err := w.store.Rows(ctx, Filter{IDs: ids, Limit: len(ids)})
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		ended[id] = true
+	}
+	for i := range rows {
+		ended[rows[i].ID] = rows[i].State.Final()
+	}
+	return nil
+}
+
+// lookedAt lets the steps go on whose awaited task has ended.
+func (w *worker) lookedAt(h *held, ended map[ID]bool, err error) {
 	h.looking = false
 	if w.held[h.row.ID] != h || h.stale || h.loading {
 		return // what is read anew is looked at again
@@ -291,13 +314,9 @@ func (w *worker) lookedAt(h *held, awaited []ID, rows []Row, err error) {
 		w.forget(h, ErrLeaseLost) // the lease is over
 		return
 	}
-	open := map[ID]bool{}
-	for i := range rows {
-		open[rows[i].ID] = !rows[i].State.Final()
-	}
 	for i := range h.task.Steps {
 		wait := h.task.Steps[i].Wait
-		if wait == nil || wait.Task.IsZero() || open[wait.Task] || !slices.Contains(awaited, wait.Task) {
+		if wait == nil || !ended[wait.Task] {
 			continue
 		}
 		e := h.task.event(Answered, i)
