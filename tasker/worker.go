@@ -316,7 +316,7 @@ func (w *worker) setAlarm() {
 		sooner(w.waiting.tasks[0].wake)
 	}
 	sooner(w.sweepAt)
-	if !w.purging {
+	if !w.purging && !w.stopping {
 		sooner(w.purgeAt)
 	}
 	if !next.Equal(w.alarm) {
