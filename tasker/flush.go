@@ -264,7 +264,7 @@ func (w *worker) ended(h *held) {
 		return
 	}
 	finish, task := h.plan.submit.handler.finish, h.task
-	w.finishing.Go(func() {
+	w.telling.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease)
 		defer cancel()
 		_, err := protect(func() (any, error) { finish(ctx, task); return nil, nil })

@@ -2,6 +2,7 @@ package tasker_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,4 +30,44 @@ func TestAWorkerThatStopsRestsUntilItsHandlersAreDone(t *testing.T) {
 			t.Errorf("after %v the task is %s", time.Since(began), task.State)
 		}
 	})
+}
+
+func TestAStopHasAnEndWhateverATaskHandlerDoesAtTheEndOfATask(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		takes  time.Duration
+		within time.Duration // of the stop, whose context ends after a second
+		want   string
+	}{
+		{"it is done before the stop's context ends", time.Second / 2, time.Second / 2, ""},
+		{"it is done within the grace", 3 * time.Second, 3 * time.Second, ""},
+		{"it goes on for an hour", time.Hour, 6 * time.Second, "OnFinish"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := open(t, "task_handler: {callable: door}\nsteps: [{name: a, handler: {callable: a}}]", tasker.Handlers{
+					"a": fine,
+					"door": tasker.OnSubmit(func(context.Context, struct{}) (map[string]any, error) { return nil, nil }).
+						OnFinish(func(context.Context, *tasker.Task) { time.Sleep(tt.takes) }),
+				})
+				if err := s.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				s.run()
+				began := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				err := s.Stop(ctx)
+				if took := time.Since(began); took != tt.within {
+					t.Errorf("the stop took %v, want %v", took, tt.within)
+				}
+				if err == nil && tt.want != "" || err != nil && (tt.want == "" || !strings.Contains(err.Error(), tt.want)) {
+					t.Errorf("the stop says %v", err)
+				}
+				time.Sleep(tt.takes) // who was left behind is done too
+			})
+		})
+	}
 }

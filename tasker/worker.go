@@ -63,12 +63,12 @@ type worker struct {
 	moreWork bool      // the store may have more for us
 	claimAt  time.Time // when to ask it at the latest
 
-	stopping  bool
-	cutOff    bool // handlers were told to end
-	finishing sync.WaitGroup
-	done      chan struct{}
-	timer     *time.Timer
-	alarm     time.Time
+	stopping bool
+	cutOff   bool           // handlers were told to end
+	telling  sync.WaitGroup // task handlers that see an end
+	done     chan struct{}
+	timer    *time.Timer
+	alarm    time.Time
 }
 
 // Start begins to run tasks. An engine that is not started submits and
@@ -113,7 +113,8 @@ func (e *Engine) Start(ctx context.Context) error {
 // Stop ends the engine's work: nothing new starts, handlers that run may
 // finish until ctx ends, and are then told to end. What is not done stays in
 // the store for others. Stop returns an error that names the handlers that
-// would not end; their goroutines are left behind.
+// would not end, those of [Handler.OnFinish] among them; their goroutines are
+// left behind.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
 	w := e.worker
@@ -137,10 +138,29 @@ func (e *Engine) Stop(ctx context.Context) error {
 			<-w.done
 		}
 	}
+	told := w.endsAreTold(ctx)
 	e.subscribers.stop(e.config.Grace)
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.config.Grace)
 	defer cancel()
-	return errors.Join(w.complaint(), e.store.Leave(leave, w.id))
+	return errors.Join(w.complaint(), told, e.store.Leave(leave, w.id))
+}
+
+// endsAreTold waits until the task handlers have seen the ends of their tasks:
+// until ctx ends, and then for the grace. The loop is over.
+func (w *worker) endsAreTold(ctx context.Context) error {
+	told := make(chan struct{})
+	go func() { w.telling.Wait(); close(told) }()
+	select {
+	case <-told:
+		return nil
+	case <-ctx.Done():
+	}
+	select {
+	case <-told:
+		return nil
+	case <-time.After(w.config.Grace):
+		return errors.New("stop: an OnFinish of a task handler does not return; its task has ended all the same")
+	}
 }
 
 // wind begins the stop: what nobody works on goes back to the store.
@@ -279,7 +299,6 @@ func (w *worker) loop() {
 		w.setAlarm()
 	}
 	w.crew.leave()
-	w.finishing.Wait()
 }
 
 // over says that a stopping worker has nothing left to do.
