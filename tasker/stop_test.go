@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/memory"
 )
 
 // A loop that turns without rest would stop the clock of the bubble for good.
@@ -70,4 +71,29 @@ func TestAStopHasAnEndWhateverATaskHandlerDoesAtTheEndOfATask(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A goroutine that waits for ever fails the bubble; on PostgreSQL it would hold
+// a connection, and Close would wait for that.
+func TestATransactionalHandlerThatReturnsLongAfterTheStopLetsItsTransactionGo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, `steps: [{name: book, handler: {callable: book}}]`, tasker.Handlers{
+			"book": doing(func(context.Context) error { time.Sleep(time.Hour); return nil }).InTransaction(),
+		}, func(c *tasker.Config) { c.Store = transacting{memory.New()} })
+		if err := s.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		id := s.submit()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Stop(ctx); err == nil {
+			t.Error("the stop does not say that a handler goes on")
+		}
+		time.Sleep(2 * time.Hour)
+		if a := s.task(id).Steps[0]; a.State != tasker.StepPending || a.LostAttempts != 1 {
+			t.Errorf("the step is %s after %d lost attempts", a.State, a.LostAttempts)
+		}
+	})
 }

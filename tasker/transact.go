@@ -47,7 +47,11 @@ func (w *worker) transact(r *run, o *outcome) {
 		o.metadata = r.about.Metadata()
 		reply := make(chan *flight, 1)
 		w.do(func() { w.offered(offer{o, reply}) })
-		if f = <-reply; f == nil {
+		select {
+		case f = <-reply:
+		case <-w.done: // the loop is over, and has no answer any more
+		}
+		if f == nil {
 			return Append{}, errUnwanted
 		}
 		return f.append, nil
