@@ -159,14 +159,16 @@ func (w *worker) loaded(h *held, log *Log, err error) {
 	f := h.flight
 	h.flight = nil
 	stored := f != nil && f.isIn(log)
+	if stored {
+		h.seq = f.append.After + 1
+		w.recorded(h, f, log.Records[f.append.After].At)
+	}
 	switch {
 	case err != nil:
 		w.forget(h, ErrLeaseLost)
 		return
 	case log.Row.State.Final():
 		if stored && f.append.Change == FinishRow {
-			h.seq = f.append.After + 1
-			w.recorded(h, f, log.Records[f.append.After].At)
 			w.ended(h)
 		}
 		w.forget(h, ErrCancelled)
@@ -180,10 +182,6 @@ func (w *worker) loaded(h *held, log *Log, err error) {
 		w.engine.log.Error("tasker: a log that does not fold", "error", err)
 		w.forget(h, ErrLeaseLost)
 		return
-	}
-	if stored {
-		h.seq = f.append.After + 1
-		w.recorded(h, f, log.Records[f.append.After].At)
 	}
 	w.rebuild(h, task, log, f, stored)
 }

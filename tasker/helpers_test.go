@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -101,3 +102,39 @@ func giving(v any) tasker.Handler {
 }
 
 var fine = giving("fine")
+
+// witness sees the records that an engine tells its observer of.
+type witness struct {
+	mu   sync.Mutex
+	t    *testing.T
+	seen map[tasker.ID]int64 // their positions
+}
+
+func (w *witness) observe(_ tasker.Row, r tasker.Record) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, twice := w.seen[r.ID]; twice {
+		w.t.Errorf("record %s is seen twice", r.ID)
+	}
+	if w.seen == nil {
+		w.seen = map[tasker.ID]int64{}
+	}
+	w.seen[r.ID] = r.Seq
+}
+
+// sawAll holds what was seen to a task's log: everything that a worker stored,
+// and nothing else.
+func (w *witness) sawAll(log []tasker.Record) {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range log {
+		if seq, ok := w.seen[r.ID]; r.Writer != (tasker.ID{}) && (!ok || seq != r.Seq) {
+			w.t.Errorf("record %d, which begins with %s, is seen: %t, at %d", r.Seq, r.Events[0].Kind, ok, seq)
+		}
+		delete(w.seen, r.ID)
+	}
+	if len(w.seen) > 0 {
+		w.t.Errorf("%d records are seen that the log has not", len(w.seen))
+	}
+}

@@ -159,20 +159,9 @@ func TestTheObserverSeesWhatIsStoredAndNothingElse(t *testing.T) {
 			}
 			return pass()
 		}
-		var mu sync.Mutex
-		seen := map[tasker.ID]int64{}
+		observer := witness{t: t}
 		s := start(t, "steps:\n  - {name: a, handler: {callable: a}}\n  - {name: b, handler: {callable: a}, dependencies: [a]}\n",
-			tasker.Handlers{"a": fine}, func(c *tasker.Config) {
-				c.Store = store
-				c.Observe = func(_ tasker.Row, r tasker.Record) {
-					mu.Lock()
-					defer mu.Unlock()
-					if _, twice := seen[r.ID]; twice {
-						t.Errorf("record %s is seen twice", r.ID)
-					}
-					seen[r.ID] = r.Seq
-				}
-			})
+			tasker.Handlers{"a": fine}, func(c *tasker.Config) { c.Store, c.Observe = store, observer.observe })
 		id := s.submit()
 		if task := s.waits(id); task.State != tasker.TaskComplete || !overtaken.Load() {
 			t.Fatalf("the task is %s, overtaken: %t", task.State, overtaken.Load())
@@ -182,17 +171,41 @@ func TestTheObserverSeesWhatIsStoredAndNothingElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		for _, r := range log {
-			if seq, ok := seen[r.ID]; r.Writer != (tasker.ID{}) && (!ok || seq != r.Seq) {
-				t.Errorf("record %d is seen: %t, at %d", r.Seq, ok, seq)
+		observer.sawAll(log)
+	})
+}
+
+// Its record is stored, the answer is lost, and the operator is quicker than
+// its second try.
+func TestARecordThatWasStoredIsSeenThoughAnOperatorHasEndedTheTask(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var observer witness
+		var cut atomic.Bool
+		store := &between{Store: memory.New()}
+		operator := open(t, oneQuestion, tasker.Handlers{"ask": fine, "pay": fine}, func(c *tasker.Config) { c.Store = store.Store })
+		store.append = func(appends []tasker.Append, pass pass) ([]tasker.Appended, error) {
+			answers, err := pass()
+			if appends[0].Record.Events[0].Kind == tasker.Completed && cut.CompareAndSwap(false, true) {
+				if err := operator.Cancel(t.Context(), appends[0].Task, ops); err != nil {
+					t.Error(err)
+				}
+				return nil, errCut
 			}
-			delete(seen, r.ID)
+			return answers, err
 		}
-		if len(seen) > 0 {
-			t.Errorf("%d records are seen that the log has not", len(seen))
+		observer.t = t
+		s := start(t, oneQuestion, tasker.Handlers{"ask": fine, "pay": fine}, func(c *tasker.Config) { c.Store, c.Observe = store, observer.observe })
+		id := s.submit()
+		if task := s.waits(id); task.State != tasker.TaskCancelled {
+			t.Fatalf("the task is %s", task.State)
 		}
+		time.Sleep(time.Second) // for the second try
+		log, err := s.History(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		observer.sawAll(log)
 	})
 }
 

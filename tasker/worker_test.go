@@ -409,6 +409,7 @@ steps:
 			t.Run(fmt.Sprintf("call %d, after its effect: %t", n, after), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					store := &faulty{Store: memory.New(), fail: n, after: after}
+					observer := witness{t: t}
 					effects := map[string]int{}
 					var mu sync.Mutex
 					count := func(ctx context.Context) error {
@@ -422,7 +423,7 @@ steps:
 							return errors.New("again")
 						}
 						return count(ctx)
-					})}, func(c *tasker.Config) { c.Store, c.Lease = store, 6*time.Second })
+					})}, func(c *tasker.Config) { c.Store, c.Lease, c.Observe = store, 6*time.Second, observer.observe })
 					task := s.run()
 					if task.State != tasker.TaskComplete {
 						t.Fatalf("the task is %s", task.State)
@@ -439,6 +440,12 @@ steps:
 							t.Errorf("%s took effect %d times", key, n)
 						}
 					}
+					synctest.Wait()
+					log, err := store.Store.Load(t.Context(), task.ID)
+					if err != nil {
+						t.Fatal(err)
+					}
+					observer.sawAll(log.Records)
 					struck = store.count() >= n
 				})
 			})

@@ -77,6 +77,10 @@ var inTheEngine = []planting{
 		[]change{{flushing, "case !f.answers[i].Stored:\n", "case !f.answers[i].Stored:\n\t\t\tw.recorded(h, h.flight, w.now)\n"}},
 		inEngine("TestTheObserverSeesWhatIsStoredAndNothingElse"),
 	}, {
+		"engine: a record is told to nobody when the answer is lost and the task was let go with it",
+		[]change{{claiming, "\tif stored {\n\t\th.seq = f", "\tif stored && log.Row.Owner == w.id {\n\t\th.seq = f"}},
+		inEngine(neverLost),
+	}, {
 		"engine: a start that no handler has seen is not taken back by a stop",
 		[]change{{flushing, "case w.stopping:\n\t\tw.withdraw(r)", "case false:"}},
 		inEngine("TestAStopTakesBackWhatNoHandlerHasSeen"),
