@@ -61,12 +61,12 @@ type Config struct {
 	Middleware []Middleware
 
 	// Observe is told of every record that this engine stored, in the order
-	// of each task's log. It is called from the engine's own loop and must be
-	// quick.
+	// of each task's log. It is called from the engine's own loop: it must be
+	// quick, and wait for nothing that the engine does.
 	Observe func(Row, Record)
 
 	// ObserveEvents is told what becomes of domain events. It is called from
-	// many goroutines, also from the engine's own loop, and must be quick.
+	// many goroutines, also from the engine's own loop, as Observe is.
 	ObserveEvents func(EventNotice)
 
 	// TraceSubmit begins the trace of a task that is about to be submitted:

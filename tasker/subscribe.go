@@ -125,8 +125,21 @@ func (ss *subscribers) drop(s *subscriber) {
 	}
 }
 
-// hear gives an event to those who want it. It does not wait for anybody.
+// hear gives an event to those who want it. It does not wait for anybody. Whoever
+// is told of a drop may end the subscription.
 func (ss *subscribers) hear(event *DomainEvent, mode Delivery) {
+	for _, s := range ss.offer(event, mode) {
+		ss.dropped.Add(1)
+		if s.dropped.Add(1) == 1 {
+			s.engine.log.Warn("tasker: a subscriber is too slow, and events are dropped from now on", "to", s.Name, "buffer", s.Buffer)
+		}
+		s.engine.toldOf(EventNotice{Event: event, Mode: mode, Outcome: EventDropped, To: s.Name})
+	}
+}
+
+// offer puts an event into the buffers of those who want it, and gives those
+// that had no room.
+func (ss *subscribers) offer(event *DomainEvent, mode Delivery) (full []*subscriber) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	for _, s := range ss.all {
@@ -136,13 +149,10 @@ func (ss *subscribers) hear(event *DomainEvent, mode Delivery) {
 		select {
 		case s.waiting <- heard{*event, mode}:
 		default:
-			ss.dropped.Add(1)
-			if s.dropped.Add(1) == 1 {
-				s.engine.log.Warn("tasker: a subscriber is too slow, and events are dropped from now on", "to", s.Name, "buffer", s.Buffer)
-			}
-			s.engine.toldOf(EventNotice{Event: event, Mode: mode, Outcome: EventDropped, To: s.Name})
+			full = append(full, s)
 		}
 	}
+	return full
 }
 
 // stop ends all subscriptions, and waits for what they still have to take, at

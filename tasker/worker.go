@@ -63,6 +63,7 @@ type worker struct {
 	moreWork bool      // the store may have more for us
 	claimAt  time.Time // when to ask it at the latest
 
+	stats    stats
 	stopping bool
 	cutOff   bool           // handlers were told to end
 	telling  sync.WaitGroup // task handlers that see an end
@@ -217,16 +218,22 @@ func (e *Engine) working() Stats {
 	if w == nil {
 		return Stats{}
 	}
-	answer := make(chan Stats, 1)
-	w.do(func() {
-		answer <- Stats{Held: len(w.held), Running: len(w.running), Stuck: len(w.stuck), Queued: w.queued}
-	})
-	select {
-	case s := <-answer:
-		return s
-	case <-w.done:
-		return Stats{}
-	}
+	w.stats.mu.Lock()
+	defer w.stats.mu.Unlock()
+	return w.stats.Stats
+}
+
+// stats is what the last turn of the loop has left. Nobody has to wait for the
+// loop to see it, so that an observer, which the loop itself calls, may look.
+type stats struct {
+	mu sync.Mutex
+	Stats
+}
+
+func (w *worker) count() {
+	w.stats.mu.Lock()
+	defer w.stats.mu.Unlock()
+	w.stats.Stats = Stats{Held: len(w.held), Running: len(w.running), Stuck: len(w.stuck), Queued: w.queued}
 }
 
 // inbox is what other goroutines have for the loop.
@@ -296,6 +303,7 @@ func (w *worker) loop() {
 		w.claim()
 		w.beat()
 		w.purge()
+		w.count()
 		w.setAlarm()
 	}
 	w.crew.leave()

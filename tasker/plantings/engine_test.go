@@ -134,7 +134,7 @@ var inTheEngine = []planting{
 		inEngine("TestAConsumerThatFailsIsAskedAgainAndNothingPassesIt"),
 	}, {
 		"engine: a slow subscriber is waited for",
-		[]change{{"tasker/subscribe.go", "\t\tdefault:\n\t\t\tss.dropped", "\t\tcase <-time.After(time.Hour):\n\t\t\tss.dropped"}},
+		[]change{{"tasker/subscribe.go", "\t\tdefault:\n\t\t\tfull = append", "\t\tcase <-time.After(time.Hour):\n\t\t\tfull = append"}},
 		inEngine("TestASubscriberThatBlocksFailsOrPanicsHarmsNobody"),
 	}, {
 		"engine: a place under a limit that is left after a claim is not asked for",
