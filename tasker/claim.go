@@ -73,8 +73,8 @@ func (w *worker) found(c *Candidates, err error, limit int) {
 		if w.stopping || !w.joined {
 			return
 		}
-		if namespace := c.Logs[i].Row.Namespace; !w.mayHold(namespace) {
-			w.full[namespace] = true // the rest of them stays in the store
+		if key := keyOf(&c.Logs[i].Row); !w.mayHold(key) {
+			w.full[key] = true // the rest of them stays in the store
 			continue
 		}
 		if err := w.take(&c.Logs[i], false); err != nil {
@@ -90,7 +90,7 @@ func (w *worker) handed(logs []Log) {
 		if w.stopping || !w.joined || w.competing() >= w.config.Concurrency {
 			return
 		}
-		if !w.mayHold(logs[i].Row.Namespace) {
+		if !w.mayHold(keyOf(&logs[i].Row)) {
 			continue
 		}
 		if err := w.take(&logs[i], false); err != nil {
@@ -117,7 +117,7 @@ func (w *worker) take(log *Log, owned bool) error {
 		return nil
 	}
 	h := newHeld(p, t, log)
-	h.owned, h.since = owned, w.now
+	h.share, h.owned, h.since = w.shareOf(h.key()), owned, w.now
 	w.held[h.row.ID] = h
 	w.hold(h, 1)
 	if !owned {

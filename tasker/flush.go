@@ -137,7 +137,7 @@ func (w *worker) settleFlush(f flushed) {
 		case f.err != nil:
 			w.forget(h, ErrLeaseLost)
 		case !f.answers[i].Stored && !h.owned && !f.unclear:
-			w.refused(&f.appends[i], h.row.Namespace)
+			w.refused(h, &f.appends[i])
 			w.forget(h, ErrLeaseLost)
 		case !f.answers[i].Stored:
 			w.load(h)

@@ -131,6 +131,16 @@ func (e *Engine) text(row *Row) *template.Template {
 	return nil
 }
 
+// limitOf is how many steps of a template may run at once; 0 for no limit.
+func (e *Engine) limitOf(hash string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t := e.texts[hash]; t != nil {
+		return t.Concurrency
+	}
+	return 0
+}
+
 // templateKeys names what this engine can run.
 func (e *Engine) templateKeys() []TemplateKey {
 	e.mu.Lock()

@@ -39,12 +39,12 @@ type worker struct {
 	dirty   []*held  // have something to be stored
 	running map[*run]bool
 	crew    *crew
-	used    int            // slots taken, from the choice of a step to its outcome
-	usedBy  map[string]int // by namespace, and by template
+	used    int // slots taken, from the choice of a step to its outcome
 
-	queuedBy map[string]int  // by namespace, where those have limits
-	heldBy   map[string]int  // tasks by namespace, where all workers together have a limit
-	full     map[string]bool // namespaces whose tasks were left in the store
+	shares     map[TemplateKey]*share // of templates; with no hash, of namespaces
+	namespaces []*share
+	heldBy     map[string]int       // tasks by namespace, where all workers together have a limit
+	full       map[TemplateKey]bool // whose tasks were left in the store
 
 	refusedUntil map[string]time.Time // by namespace: the store has refused a claim for its limit
 
@@ -90,8 +90,8 @@ func (e *Engine) Start(ctx context.Context) error {
 		now:     time.Now(),
 		held:    map[ID]*held{},
 		waiting: taskHeap{before: earlierWake, slot: amongWaiting},
-		running: map[*run]bool{}, stuck: map[*run]bool{}, usedBy: map[string]int{}, queuedBy: map[string]int{},
-		heldBy: map[string]int{}, full: map[string]bool{}, refusedUntil: map[string]time.Time{},
+		running: map[*run]bool{}, stuck: map[*run]bool{}, shares: map[TemplateKey]*share{},
+		heldBy: map[string]int{}, full: map[TemplateKey]bool{}, refusedUntil: map[string]time.Time{},
 		moreWork: true,
 		done:     make(chan struct{}),
 	}

@@ -141,6 +141,13 @@ var inTheEngine = []planting{
 		[]change{{flushing, "\t\tw.claimed(h)\n", ""}},
 		inEngine("TestPlacesUnderALimitOfTheClusterAreTakenAsSoonAsTheyAreFree"),
 	}, {
+		"engine: a template's tasks take all room, though it is held to a few slots",
+		[]change{
+			{"tasker/share.go", "s.limit > 0 && holdPerSlot*s.limit", "s.limit > 0 && s.of == nil && holdPerSlot*s.limit"},
+			{"tasker/share.go", "all += t.heldBack()", "_ = t"},
+		},
+		inEngine("TestARushThatIsHeldBackLeavesRoomForTheOthersAndKeepsItsOwnPace/a template's share"),
+	}, {
 		"engine: a place under a limit that a task of ours gives back is not asked for",
 		[]change{{"tasker/share.go", "delete(w.refusedUntil, namespace)", "_ = 0"}},
 		inEngine("TestAWorkerWhoseClaimWasRefusedTakesThePlaceThatItsOwnTaskGivesBack"),
