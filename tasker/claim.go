@@ -28,6 +28,7 @@ func (w *worker) claim() {
 	}
 	w.claiming, w.moreWork, w.claimAt = true, false, w.now.Add(w.config.Poll)
 	q := CandidateQuery{Templates: w.wanted(w.engine.templateKeys()), Tag: w.config.Tag, Limit: room}
+	q.Oldest = w.rounds%oldestEvery == oldestEvery-1
 	if len(q.Templates) == 0 {
 		w.claiming = false
 		return
@@ -69,6 +70,7 @@ func (w *worker) found(c *Candidates, err error, limit int) {
 	if wake := c.NextWake.Add(-w.skew); !c.NextWake.IsZero() && wake.Before(w.claimAt) {
 		w.claimAt = wake
 	}
+	before := len(w.held)
 	for i := range c.Logs {
 		if w.stopping || !w.joined {
 			return
@@ -80,6 +82,9 @@ func (w *worker) found(c *Candidates, err error, limit int) {
 		if err := w.take(&c.Logs[i], false); err != nil {
 			w.engine.log.Error("tasker: a task cannot be claimed", "error", err)
 		}
+	}
+	if len(w.held) > before {
+		w.rounds++
 	}
 }
 

@@ -2,12 +2,15 @@ package tasker_test
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/memory"
+	"github.com/tasker-systems/tasker-go/tasker/template"
 )
 
 func TestAWorkerWithVeryManySlotsFillsThemFromTheStore(t *testing.T) {
@@ -31,6 +34,48 @@ func TestAWorkerWithVeryManySlotsFillsThemFromTheStore(t *testing.T) {
 			if took := time.Since(began); took > 2*time.Second {
 				t.Errorf("with %d slots two tasks of a second take %v", slots, took)
 			}
+		})
+	}
+}
+
+// Each urgent task that is done makes another one, so there are always more of
+// them than a worker may hold.
+func TestWhatIsLessUrgentIsNotLeftInTheStoreForEver(t *testing.T) {
+	t.Parallel()
+	for _, slots := range []int{1, 4, 16} {
+		t.Run(fmt.Sprintf("with %d slots", slots), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				urgent, err := template.Parse("urgent.yaml", []byte("name: urgent\nnamespace_name: test\nversion: 1.0.0\npriority: 10\nsteps: [{name: a, handler: {callable: urgent}}]"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				var s shop
+				var over atomic.Bool
+				another := func() error {
+					if over.Load() {
+						return nil
+					}
+					_, err := s.Submit(t.Context(), tasker.Request{Namespace: "test", Name: "urgent", Context: map[string]any{}})
+					return err
+				}
+				s = start(t, `steps: [{name: a, handler: {callable: fine}}]`, tasker.Handlers{
+					"fine":   fine,
+					"urgent": doing(func(context.Context) error { time.Sleep(time.Second); return another() }),
+				}, func(c *tasker.Config) { c.Concurrency, c.Templates = slots, append(c.Templates, urgent) })
+				for range 10 * slots {
+					if err := another(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(time.Minute)
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+				defer cancel()
+				if task, err := s.Wait(ctx, s.submit()); err != nil || task.State != tasker.TaskComplete {
+					t.Errorf("the task has come to %v, %v", task, err)
+				}
+				over.Store(true)
+			})
 		})
 	}
 }

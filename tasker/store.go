@@ -199,13 +199,14 @@ type CandidateQuery struct {
 	Templates []TemplateKey // that it has every handler of
 	Tag       string        // "" for any
 	Limit     int           // at most 1000
+	Oldest    bool          // by age alone: templates that are more urgent do not go before others
 }
 
 // TemplateKey is a namespace and the hash of one of its templates.
 type TemplateKey struct{ Namespace, Hash string }
 
 // Candidates answers a [CandidateQuery]: tasks round the namespaces, within
-// one by priority and age.
+// one by priority and age, or by age alone.
 type Candidates struct {
 	Logs     []Log
 	NextWake time.Time // the next time at which one will want work; zero for none

@@ -60,6 +60,7 @@ type worker struct {
 	purging  bool
 	purgeAt  time.Time
 	claiming bool
+	rounds   int       // how often the store has offered what was taken
 	moreWork bool      // the store may have more for us
 	claimAt  time.Time // when to ask it at the latest
 

@@ -141,6 +141,10 @@ var inTheEngine = []planting{
 		[]change{{flushing, "\t\tw.claimed(h)\n", ""}},
 		inEngine("TestPlacesUnderALimitOfTheClusterAreTakenAsSoonAsTheyAreFree"),
 	}, {
+		"engine: the store is never asked for the oldest",
+		[]change{{claiming, "q.Oldest = w.rounds", "q.Oldest = false && w.rounds"}},
+		inEngine("TestWhatIsLessUrgentIsNotLeftInTheStoreForEver"),
+	}, {
 		"engine: a template's tasks take all room, though it is held to a few slots",
 		[]change{
 			{"tasker/share.go", "s.limit > 0 && holdPerSlot*s.limit", "s.limit > 0 && s.of == nil && holdPerSlot*s.limit"},

@@ -116,7 +116,7 @@ func TestAClaimAmongManyFinishedTasksReadsLittle(t *testing.T) {
 		if _, err := tx.Exec(t.Context(), statements["in_order"]); err != nil {
 			return err
 		}
-		rows, err := tx.Query(t.Context(), "explain (analyze, buffers, format text) "+statements["candidates"], []int32{1}, []string{"test"}, "", 10)
+		rows, err := tx.Query(t.Context(), "explain (analyze, buffers, format text) "+statements["candidates"], []int32{1}, []string{"test"}, "", 10, false)
 		if err != nil {
 			return err
 		}
