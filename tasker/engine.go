@@ -97,6 +97,8 @@ type Engine struct {
 
 	subscribers subscribers
 
+	own map[ownName]*plan // the engine's own templates; New makes it, and nothing changes it
+
 	opening sync.Mutex // guards opened
 	opened  bool       // the store has the engine's templates
 
@@ -104,12 +106,13 @@ type Engine struct {
 	chance   *rand.Rand
 	texts    map[string]*template.Template // by hash: the engine's own, and those that it found in the store
 	plans    map[planKey]*plan             // by template and environment
-	latest   map[[2]string]*plan
-	runnable []TemplateKey // every handler of these is here
+	runnable []TemplateKey                 // every handler of these is here
 	worker   *worker
 }
 
 type planKey struct{ hash, environment string }
+
+type ownName struct{ namespace, name, version string } // version "" is the newest
 
 // New makes an engine and checks everything that can be checked before the
 // first task: that every handler is there, and that its inputs fit the
@@ -152,7 +155,7 @@ func New(config Config) (*Engine, error) {
 		config: config, store: config.Store, log: config.Logger,
 		chance: newChance(config.Seed),
 		texts:  map[string]*template.Template{},
-		plans:  map[planKey]*plan{}, latest: map[[2]string]*plan{},
+		plans:  map[planKey]*plan{}, own: map[ownName]*plan{},
 	}
 	return e, e.load()
 }
@@ -165,14 +168,15 @@ func (e *Engine) load() error {
 		problems = append(problems, found...)
 		problems = append(problems, e.checkTransactions(p)...)
 		key := planKey{t.Hash(), e.config.Environment}
-		if other := e.named(t.Namespace, t.Name, t.Version); other != nil && other.template.Hash() != t.Hash() {
+		name, newest := ownName{t.Namespace, t.Name, t.Version}, ownName{t.Namespace, t.Name, ""}
+		if other := e.own[name]; other != nil && other.template.Hash() != t.Hash() {
 			problems = append(problems, template.Problem{File: t.File(), Message: fmt.Sprintf("%s is there twice, the other in %s", t, other.template.File())})
 		}
 		e.plans[key], e.texts[t.Hash()] = p, t
 		e.runnable = append(e.runnable, TemplateKey{t.Namespace, t.Hash()})
-		name := [2]string{t.Namespace, t.Name}
-		if last := e.latest[name]; last == nil || t.NewerThan(last.template) {
-			e.latest[name] = p
+		e.own[name] = p
+		if last := e.own[newest]; last == nil || t.NewerThan(last.template) {
+			e.own[newest] = p
 		}
 	}
 	if len(problems) > 0 {
@@ -194,19 +198,6 @@ func (e *Engine) checkTransactions(p *plan) (problems template.Problems) {
 		}
 	}
 	return problems
-}
-
-// named finds a template by its name, the newest when version is "".
-func (e *Engine) named(namespace, name, version string) *plan {
-	if version == "" {
-		return e.latest[[2]string{namespace, name}]
-	}
-	for _, t := range e.config.Templates {
-		if t.Namespace == namespace && t.Name == name && t.Version == version {
-			return e.plans[planKey{t.Hash(), e.config.Environment}]
-		}
-	}
-	return nil
 }
 
 func (e *Engine) newID() ID {

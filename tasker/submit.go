@@ -149,7 +149,7 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (NewTask, error) {
 	if err := r.check(); err != nil {
 		return NewTask{}, err
 	}
-	p := e.named(r.Namespace, r.Name, r.Version)
+	p := e.own[ownName{r.Namespace, r.Name, r.Version}]
 	if p == nil {
 		return NewTask{}, &Rejected{Code: CodeUnknownTemplate, Message: fmt.Sprintf("there is no template %s/%s@%s%s", r.Namespace, r.Name, r.Version, template.Suggest(r.Namespace+"/"+r.Name, e.templateNames()))}
 	}
@@ -208,8 +208,10 @@ func (r *Request) check() error {
 
 func (e *Engine) templateNames() []string {
 	var names []string
-	for key := range maps.Keys(e.latest) {
-		names = append(names, key[0]+"/"+key[1])
+	for key := range e.own {
+		if key.version == "" {
+			names = append(names, key.namespace+"/"+key.name)
+		}
 	}
 	return names
 }

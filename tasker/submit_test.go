@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -221,5 +222,33 @@ steps:
 	}})
 	if err == nil || !strings.Contains(err.Error(), `there is no "totl" in tasker_test.cart; did you mean "total"?`) {
 		t.Errorf("a misspelt field of a result gives %v", err)
+	}
+}
+
+// What a worker learns of environments, and what submits look up, is the same;
+// the race detector sees who does so unguarded.
+func TestARequestMayNameAVersionWhileTasksOfOtherEnvironmentsAreClaimed(t *testing.T) {
+	t.Parallel()
+	const environments = 50
+	store := memory.New()
+	handlers := tasker.Handlers{"a": fine}
+	const source = `steps: [{name: a, handler: {callable: a}}]`
+	var ids []tasker.ID
+	for i := range environments {
+		elsewhere := open(t, source, handlers, func(c *tasker.Config) { c.Store, c.Environment = store, fmt.Sprintf("e%d", i) })
+		ids = append(ids, elsewhere.submit())
+	}
+	s := start(t, source, handlers, func(c *tasker.Config) { c.Store = store })
+	for range 10 * environments {
+		_, err := s.Submit(t.Context(), tasker.Request{Namespace: "test", Name: "t", Version: "1.0.0", Context: "no object"})
+		var rejected *tasker.Rejected
+		if !errors.As(err, &rejected) || rejected.Code != tasker.CodeInvalidInput {
+			t.Fatalf("the request gets %v", err)
+		}
+	}
+	for _, id := range ids {
+		if task := s.await(id); task.State != tasker.TaskComplete {
+			t.Errorf("a task of another environment is %s", task.State)
+		}
 	}
 }
