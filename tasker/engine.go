@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker/template"
@@ -99,8 +100,8 @@ type Engine struct {
 
 	own map[ownName]*plan // the engine's own templates; New makes it, and nothing changes it
 
-	opening sync.Mutex // guards opened
-	opened  bool       // the store has the engine's templates
+	opening chan struct{} // whoever opens the engine stands in it
+	opened  atomic.Bool   // the store has the engine's templates
 
 	mu       sync.Mutex // guards what follows
 	chance   *rand.Rand
@@ -156,6 +157,7 @@ func New(config Config) (*Engine, error) {
 		chance: newChance(config.Seed),
 		texts:  map[string]*template.Template{},
 		plans:  map[planKey]*plan{}, own: map[ownName]*plan{},
+		opening: make(chan struct{}, 1),
 	}
 	return e, e.load()
 }

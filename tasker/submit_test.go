@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/memory"
@@ -251,4 +253,31 @@ func TestARequestMayNameAVersionWhileTasksOfOtherEnvironmentsAreClaimed(t *testi
 			t.Errorf("a task of another environment is %s", task.State)
 		}
 	}
+}
+
+// silent is a store that answers nothing until the caller gives up.
+type silent struct{ tasker.Store }
+
+func (silent) SaveTemplates(ctx context.Context, _ []tasker.StoredTemplate, _ bool) ([]tasker.StoredTemplate, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestASubmitWaitsForASilentStoreNoLongerThanItsOwnTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, oneStep, tasker.Handlers{"a": fine}, func(c *tasker.Config) { c.Store = silent{memory.New()} })
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				began := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if _, err := s.Submit(ctx, request(map[string]any{})); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+					t.Errorf("after %v a submit gets %v", time.Since(began), err)
+				}
+			})
+		}
+		all.Wait()
+	})
 }
