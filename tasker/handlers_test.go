@@ -206,33 +206,35 @@ steps:
 
 func TestMiddlewareWrapsFromTheOutsideInAndTheObserverSeesTheWholeLog(t *testing.T) {
 	t.Parallel()
-	var order []string
-	layer := func(name string) tasker.Middleware {
-		return func(next tasker.Runner) tasker.Runner {
-			return func(ctx context.Context) (any, error) {
-				order = append(order, name)
-				return next(ctx)
+	synctest.Test(t, func(t *testing.T) {
+		var order []string
+		layer := func(name string) tasker.Middleware {
+			return func(next tasker.Runner) tasker.Runner {
+				return func(ctx context.Context) (any, error) {
+					order = append(order, name)
+					return next(ctx)
+				}
 			}
 		}
-	}
-	var seen []int64
-	s := start(t, `steps: [{name: a, handler: {callable: a}}]`, tasker.Handlers{"a": fine}, func(c *tasker.Config) {
-		c.Middleware = []tasker.Middleware{layer("outer"), layer("inner")}
-		c.Observe = func(_ tasker.Row, r tasker.Record) { seen = append(seen, r.Seq) }
-	})
-	id := s.submit()
-	s.await(id)
-	_ = s.Stats() // the loop has told the observer by then
-	log, err := s.History(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Join(order, " ") != "outer inner" {
-		t.Errorf("the layers run as %v", order)
-	}
-	for i := range log {
-		if i >= len(seen) || seen[i] != log[i].Seq {
-			t.Fatalf("the observer saw %v of %d records", seen, len(log))
+		var seen []int64
+		s := start(t, `steps: [{name: a, handler: {callable: a}}]`, tasker.Handlers{"a": fine}, func(c *tasker.Config) {
+			c.Middleware = []tasker.Middleware{layer("outer"), layer("inner")}
+			c.Observe = func(_ tasker.Row, r tasker.Record) { seen = append(seen, r.Seq) }
+		})
+		id := s.submit()
+		s.await(id)
+		synctest.Wait() // the loop has told the observer by then
+		log, err := s.History(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		if strings.Join(order, " ") != "outer inner" {
+			t.Errorf("the layers run as %v", order)
+		}
+		for i := range log {
+			if i >= len(seen) || seen[i] != log[i].Seq {
+				t.Fatalf("the observer saw %v of %d records", seen, len(log))
+			}
+		}
+	})
 }

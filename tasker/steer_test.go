@@ -48,6 +48,7 @@ func TestAStepThatAsksIsParkedAndGoesOnInTheSameAttempt(t *testing.T) {
 		if step := task.Steps[0]; task.State != tasker.TaskWaiting || step.State != tasker.StepWaiting || string(step.Wait.Prompt) != `"may we?"` {
 			t.Fatalf("the task is %s, its step %s with %v", task.State, step.State, step.Wait)
 		}
+		synctest.Wait() // until the worker has heard that the store has it
 		if held := s.Stats().Held; held != 0 {
 			t.Errorf("the worker holds %d tasks that only wait", held)
 		}

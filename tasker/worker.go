@@ -300,11 +300,11 @@ func (w *worker) loop() {
 		w.sweep()
 		w.serve()
 		w.fill()
+		w.count()
 		w.flush()
 		w.claim()
 		w.beat()
 		w.purge()
-		w.count()
 		w.setAlarm()
 	}
 	w.crew.leave()
