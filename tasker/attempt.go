@@ -104,6 +104,16 @@ func (a *Attempt) Metadata() json.RawMessage {
 	return raw
 }
 
+// notes are the metadata as they are stored. A success fails when they are too
+// large; a failure is worth more than its notes.
+func (a *Attempt) notes() json.RawMessage {
+	raw := a.Metadata()
+	if len(raw) > payload.MaxBytes {
+		raw, _ = json.Marshal(map[string]json.RawMessage{"metadata": notStored(len(raw))})
+	}
+	return raw
+}
+
 // Context gives the task's context. Handlers rather name its parts in their
 // input; this is for code that serves many kinds of task.
 func (a *Attempt) Context() json.RawMessage {

@@ -88,7 +88,11 @@ func (w *worker) appendFor(h *held) (Append, bool) {
 func sizeOf(events []Event) int {
 	n := 0
 	for i := range events {
-		n += len(events[i].Context) + len(events[i].Result) + len(events[i].Metadata)
+		e := &events[i]
+		n += len(e.Context) + len(e.Result) + len(e.Metadata) + len(e.Reason) + e.Error.size()
+		if e.Wait != nil {
+			n += len(e.Wait.Prompt)
+		}
 	}
 	return n
 }

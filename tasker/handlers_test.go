@@ -61,6 +61,7 @@ func TestAHandlerThatMisbehavesEndsInARecordedAttemptAndHurtsNobody(t *testing.T
 		{"fails with a NUL", doing(func(context.Context) error { return errors.New("a\x00b") }), tasker.KindRetryable, tasker.CodeUnexpected, `a\x00b`},
 		{"fails with text that is not UTF-8", doing(func(context.Context) error { return errors.New("a\xffb") }), tasker.KindRetryable, tasker.CodeUnexpected, `a\xffb`},
 		{"fails with a book", doing(func(context.Context) error { return errors.New(strings.Repeat("x", 16<<10+1)) }), tasker.KindPermanent, tasker.CodeErrorTooLarge, "16385 bytes"},
+		{"fails with a code that is a book", doing(func(context.Context) error { return tasker.Retryable(strings.Repeat("X", 16<<10+1), "no") }), tasker.KindPermanent, tasker.CodeErrorTooLarge, "16385 bytes"},
 		{"fails with figures that cannot be stored", doing(func(context.Context) error { return tasker.Permanent("MINE", "x").With("n", math.Inf(1)) }), tasker.KindPermanent, "MINE", "x"},
 		{"notes what cannot be stored", doing(func(ctx context.Context) error {
 			tasker.Annotate(ctx, "n", make(chan int))

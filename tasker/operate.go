@@ -19,8 +19,19 @@ var (
 	ErrRefused = errors.New("that cannot be done now") // the step or the task is in the wrong state for it
 )
 
-// By says who does something to a task, and why. Both go into its history.
+// By says who does something to a task, and why. Both go into its history; the
+// actor has at most [MaxKey] bytes, the reason [MaxErrorText].
 type By struct{ Actor, Reason string }
+
+func (by By) check() error {
+	switch {
+	case len(by.Actor) > MaxKey:
+		return fmt.Errorf("the actor has %d bytes; the limit is %d", len(by.Actor), MaxKey)
+	case len(by.Reason) > MaxErrorText:
+		return fmt.Errorf("the reason has %d bytes; the limit is %d", len(by.Reason), MaxErrorText)
+	}
+	return nil
+}
 
 // Task reads a task as it stands. [ErrNotFound] when there is none.
 func (e *Engine) Task(ctx context.Context, id ID) (*Task, error) {
@@ -258,6 +269,9 @@ func (t *Task) stepNamed(name string) (int, error) {
 func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide func(*Task) ([]Event, error)) (*Task, error) {
 	record := e.newID()
 	fail := func(err error) (*Task, error) { return nil, fmt.Errorf("%s task %s: %w", verb, id, err) }
+	if err := by.check(); err != nil {
+		return fail(err)
+	}
 	for unclear := error(nil); ; {
 		log, err := e.store.Load(ctx, id)
 		if err != nil {

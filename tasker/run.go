@@ -82,7 +82,7 @@ func (w *worker) execute(r *run) {
 		if p := recover(); p != nil {
 			o.result, o.wait, o.err = nil, nil, panicked(p).storable()
 		}
-		o.metadata = r.about.Metadata()
+		o.metadata = r.about.notes()
 		r.cancel(nil)
 		w.post(o)
 	}()

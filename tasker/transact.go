@@ -44,7 +44,7 @@ func (w *worker) transact(r *run, o *outcome) {
 		if o.wait != nil {
 			return Append{}, ErrParked // nothing is left of it, and it runs again
 		}
-		o.metadata = r.about.Metadata()
+		o.metadata = r.about.notes()
 		reply := make(chan *flight, 1)
 		w.do(func() { w.offered(offer{o, reply}) })
 		select {
