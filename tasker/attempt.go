@@ -120,13 +120,14 @@ func (a *Attempt) Context() json.RawMessage {
 	return slices.Clone(a.whole)
 }
 
-// Result gives the result of a step that this one depends on, directly or
+// Result gives a copy of the result of a step that this one depends on, directly or
 // not; ok is false when it has none.
 func (a *Attempt) Result(step string) (result json.RawMessage, ok bool) {
 	if a.task == nil {
 		return nil, false
 	}
-	return a.task.resultFor(a.index, step)
+	result, ok = a.task.resultFor(a.index, step)
+	return slices.Clone(result), ok
 }
 
 // Initialization gives the handler's initialization from the template. It

@@ -205,6 +205,31 @@ steps:
 	}
 }
 
+func TestWhatAHandlerDoesToItsCopyOfAResultHarmsNobody(t *testing.T) {
+	t.Parallel()
+	scribble := func(raw json.RawMessage, _ bool) { copy(raw, "\"XXXX\"") }
+	s := start(t, `
+steps:
+  - {name: a, handler: {callable: fine}}
+  - {name: b, handler: {callable: scribbles}, dependencies: [a]}
+  - {name: c, handler: {callable: reads}, dependencies: [b]}`, tasker.Handlers{
+		"fine": fine,
+		"scribbles": doing(func(ctx context.Context) error {
+			scribble(tasker.Current(ctx).Result("a"))
+			scribble(tasker.Current(ctx).Context(), true)
+			return nil
+		}),
+		"reads": tasker.Step(func(ctx context.Context, in struct {
+			A string `result:"a"`
+		}) (string, error) {
+			return in.A + string(tasker.Current(ctx).Context()), nil
+		}),
+	})
+	if task := s.run(); string(task.Steps[0].Result) != `"fine"` || string(task.Steps[2].Result) != `"fine{}"` {
+		t.Errorf("the result is %s, and a later step has read %s", task.Steps[0].Result, task.Steps[2].Result)
+	}
+}
+
 func TestMiddlewareWrapsFromTheOutsideInAndTheObserverSeesTheWholeLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
