@@ -120,8 +120,8 @@ func (a *Attempt) Context() json.RawMessage {
 	return slices.Clone(a.whole)
 }
 
-// Result gives a copy of the result of a step that this one depends on, directly or
-// not; ok is false when it has none.
+// Result gives a copy of the result of a step that this one depends on,
+// directly or not; ok is false when it has none.
 func (a *Attempt) Result(step string) (result json.RawMessage, ok bool) {
 	if a.task == nil {
 		return nil, false

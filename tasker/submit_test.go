@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -224,6 +225,48 @@ steps:
 	}})
 	if err == nil || !strings.Contains(err.Error(), `there is no "totl" in tasker_test.cart; did you mean "total"?`) {
 		t.Errorf("a misspelt field of a result gives %v", err)
+	}
+}
+
+func TestOfManyRequestsOneWhoseKeyStandsForOtherInputIsRefusedAlone(t *testing.T) {
+	t.Parallel()
+	var seen, told []tasker.ID
+	s := open(t, oneStep, tasker.Handlers{"a": fine}, func(c *tasker.Config) {
+		c.Observe = func(row tasker.Row, _ tasker.Record) { seen = append(seen, row.ID) }
+		c.TraceSubmit = func(context.Context, string, string) (string, func(tasker.ID, error)) {
+			return "", func(id tasker.ID, err error) {
+				if id.IsZero() == (err == nil) {
+					t.Errorf("of a submit it is told %s and %v", id, err)
+				}
+				told = append(told, id)
+			}
+		}
+	})
+	with := func(key string, n int) tasker.Request {
+		r := request(map[string]int{"n": n})
+		r.IdempotencyKey = key
+		return r
+	}
+	first, err := s.Submit(t.Context(), with("order-1", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.SubmitAll(t.Context(), []tasker.Request{with("", 2), with("order-1", 3), with("order-1", 1), with("order-1", 4), with("", 5)})
+	var refused *tasker.Rejected
+	if !errors.As(err, &refused) || refused.Code != tasker.CodeKeyMismatch || !strings.HasPrefix(err.Error(), "request 2 of 5: ") {
+		t.Fatalf("the error is %v", err)
+	}
+	if len(all) != 5 || all[0].ID.IsZero() || all[1] != (tasker.Submission{}) || all[2] != (tasker.Submission{ID: first.ID, Existing: true}) || all[3] != (tasker.Submission{}) || all[4].ID.IsZero() {
+		t.Fatalf("the answers are %v", all)
+	}
+	for _, id := range []tasker.ID{all[0].ID, all[4].ID} {
+		s.task(id) // it is there
+	}
+	if want := []tasker.ID{first.ID, all[0].ID, all[4].ID}; !slices.Equal(seen, want) {
+		t.Errorf("the observer saw %v, want %v", seen, want)
+	}
+	if want := []tasker.ID{first.ID, all[0].ID, {}, first.ID, {}, all[4].ID}; !slices.Equal(told, want) {
+		t.Errorf("told are %v, want %v", told, want)
 	}
 }
 
