@@ -35,7 +35,10 @@ type Attempt struct {
 	task           *Task                             // nil in a task handler
 	index          int                               // of the step
 
+	transactional bool // what it does is stored with its record, or not at all
+
 	mu       sync.Mutex
+	stored   []func() // wait for that
 	metadata map[string]json.RawMessage
 	parked   bool   // the handler was told to wait
 	trace    string // of this attempt
@@ -133,6 +136,30 @@ func (a *Attempt) Result(step string) (result json.RawMessage, ok bool) {
 // Initialization gives the handler's initialization from the template. It
 // must not be changed.
 func (a *Attempt) Initialization() map[string]any { return a.initialization }
+
+// onceStored has f called once the transaction of the handler that ctx belongs
+// to has been stored: at once where there is none.
+func (e *Engine) onceStored(ctx context.Context, f func()) {
+	a := Current(ctx)
+	if a == nil || a.engine != e || !a.transactional {
+		f()
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stored = append(a.stored, f)
+}
+
+// isStored calls what has waited for the attempt's transaction.
+func (a *Attempt) isStored() {
+	a.mu.Lock()
+	waiting := a.stored
+	a.stored = nil
+	a.mu.Unlock()
+	for _, f := range waiting {
+		f()
+	}
+}
 
 // SetTrace has the W3C traceparent of the attempt recorded with its outcome,
 // for those who look for what this step follows from, in whatever process.

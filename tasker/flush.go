@@ -253,11 +253,14 @@ func (w *worker) forget(h *held, cause error) {
 	h.refuseOffers()
 }
 
-// recorded tells of a record that is stored at the task's last position, and
-// of the domain events that follow from it.
+// recorded tells of a record that is stored at the task's last position, of the
+// domain events that follow from it, and of what its transaction has brought.
 func (w *worker) recorded(h *held, f *flight, at time.Time) {
 	w.engine.observed(&h.row, f.append.Record, h.seq, at)
 	w.engine.published(f.events, at)
+	if f.transact != nil {
+		f.transact.about.isStored()
+	}
 }
 
 // ended tells those who wait for it, and the task handler, that a task has

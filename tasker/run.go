@@ -64,6 +64,7 @@ type outcome struct {
 func (w *worker) begin(r *run) {
 	r.ctx, r.cancel = context.WithCancelCause(WithAttempt(context.Background(), &r.about))
 	if r.transactional() {
+		r.about.transactional = true
 		w.boundTransaction(r)
 	}
 	if r.timeout > 0 {

@@ -105,7 +105,7 @@ func (e *Engine) submitAll(ctx context.Context, requests []Request) ([]Submissio
 	if err != nil {
 		return nil, fmt.Errorf("submit: %w", err)
 	}
-	e.handOver(tasks, rows)
+	e.onceStored(ctx, func() { e.handOver(tasks, rows) })
 	submissions := make([]Submission, len(rows))
 	for i := range rows {
 		existing := rows[i].ID != tasks[i].Row.ID
@@ -117,7 +117,7 @@ func (e *Engine) submitAll(ctx context.Context, requests []Request) ([]Submissio
 		submissions[i] = Submission{ID: rows[i].ID, Existing: existing}
 		if !existing {
 			rows[i].Trace = requests[i].trace
-			e.observed(&rows[i], tasks[i].Record, 1, rows[i].CreatedAt)
+			e.onceStored(ctx, func() { e.observed(&rows[i], tasks[i].Record, 1, rows[i].CreatedAt) })
 		}
 	}
 	return submissions, err
@@ -132,8 +132,7 @@ func atRequest(i, of int, err error) error {
 }
 
 // handOver tells this engine's own worker of new tasks, so that an idle one
-// need not ask the store for what was just in hand. Tasks of an open
-// transaction are not there yet; the store tells when they are.
+// need not ask the store for what was just in hand.
 func (e *Engine) handOver(tasks []NewTask, rows []Row) {
 	e.mu.Lock()
 	w := e.worker
