@@ -3,6 +3,7 @@ package tasker
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 )
@@ -33,7 +34,7 @@ func (w *worker) claim() {
 		w.claiming = false
 		return
 	}
-	q.Limit = w.places(q.Templates, room)
+	q.Limit = min(w.places(q.Templates, room)+len(w.unfit), maxRows)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease)
 		defer cancel()
@@ -62,8 +63,9 @@ func (w *worker) found(c *Candidates, err error, limit int) {
 		return
 	}
 	w.skew = c.Now.Sub(w.now)
-	// Those whose claim is under way are offered again, and tell nothing.
-	fresh := func(log Log) bool { return w.held[log.Row.ID] == nil }
+	// Those whose claim is under way are offered again, and tell nothing; nor do
+	// those that cannot be taken.
+	fresh := func(log Log) bool { return w.held[log.Row.ID] == nil && !w.isUnfit(log.Row.ID) }
 	if len(c.Logs) == limit && slices.ContainsFunc(c.Logs, fresh) {
 		w.moreWork = true
 	}
@@ -79,14 +81,31 @@ func (w *worker) found(c *Candidates, err error, limit int) {
 			w.full[key] = true // the rest of them stays in the store
 			continue
 		}
+		if w.isUnfit(c.Logs[i].Row.ID) {
+			continue
+		}
 		if err := w.take(&c.Logs[i], false); err != nil {
-			w.engine.log.Error("tasker: a task cannot be claimed", "error", err)
+			w.passOver(c.Logs[i].Row.ID, err)
 		}
 	}
 	if len(w.held) > before {
 		w.rounds++
 	}
 }
+
+// unfitFor is how long a task is passed over that could not be taken.
+const unfitFor = time.Minute
+
+// passOver leaves a task to others: to a worker whose handlers fit the
+// environment that it began with, or whose program knows what its log says. The
+// store goes on offering it, and is asked for more instead.
+func (w *worker) passOver(id ID, why error) {
+	w.engine.log.Error("tasker: a task cannot be claimed, and is left to other workers", "task", id, "error", why)
+	maps.DeleteFunc(w.unfit, func(id ID, _ time.Time) bool { return !w.isUnfit(id) })
+	w.unfit[id] = w.now.Add(unfitFor)
+}
+
+func (w *worker) isUnfit(id ID) bool { return w.now.Before(w.unfit[id]) }
 
 // handed takes tasks that were submitted through this engine, if the worker
 // has nothing else to do: otherwise they wait for their turn in the store.
@@ -109,6 +128,9 @@ func (w *worker) handed(logs []Log) {
 func (w *worker) take(log *Log, owned bool) error {
 	if w.held[log.Row.ID] != nil {
 		return nil
+	}
+	if log.Fault != nil {
+		return log.Fault
 	}
 	p, err := w.engine.planOf(&log.Row)
 	if err != nil {

@@ -79,3 +79,42 @@ func TestWhatIsLessUrgentIsNotLeftInTheStoreForEver(t *testing.T) {
 		})
 	}
 }
+
+// They began in an environment in which the handler's initialization is of a type
+// that the handler here does not take.
+func TestTasksThatAWorkerCannotTakeStandInNobodysWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const source = `
+steps: [{name: a, handler: {callable: a, initialization: {shelf: 5}}}]
+environments: {elsewhere: {steps: [{name: a, handler: {initialization: {shelf: five}}}]}}`
+		store := memory.New()
+		counts := tasker.Handlers{"a": tasker.Step(func(_ context.Context, in struct {
+			Shelf int `initialization:"shelf"`
+		}) (int, error) {
+			return in.Shelf, nil
+		})}
+		spells := tasker.Handlers{"a": tasker.Step(func(_ context.Context, in struct {
+			Shelf string `initialization:"shelf"`
+		}) (string, error) {
+			return in.Shelf, nil
+		})}
+		elsewhere := func(c *tasker.Config) { c.Store, c.Environment = store, "elsewhere" }
+		client := open(t, source, spells, elsewhere)
+		var unfit []tasker.ID
+		for range 100 {
+			unfit = append(unfit, client.submit())
+		}
+		here := func(c *tasker.Config) { c.Store, c.Concurrency = store, 4 }
+		fit := open(t, source, counts, here).submit()
+		if task := start(t, source, counts, here).waits(fit); task.State != tasker.TaskComplete {
+			t.Errorf("the task that the worker can take is %s", task.State)
+		}
+		start(t, source, spells, elsewhere)
+		for _, id := range unfit {
+			if task := client.waits(id); task.State != tasker.TaskComplete {
+				t.Errorf("where its handler is, a task is %s", task.State)
+			}
+		}
+	})
+}

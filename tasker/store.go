@@ -44,7 +44,8 @@ type Store interface {
 	Load(ctx context.Context, task ID) (Log, error)
 
 	// Candidates reads tasks that want work and that no living worker owns.
-	// Reading them claims nothing: the claim is an append.
+	// Reading them claims nothing: the claim is an append. One that cannot be
+	// read hurts no other.
 	Candidates(ctx context.Context, q CandidateQuery) (Candidates, error)
 
 	// Beat begins a worker's lease or renews it. ErrWorkerDead when the lease
@@ -143,6 +144,7 @@ type Log struct {
 	Row     Row
 	Records []Record
 	Now     time.Time
+	Fault   error // of a candidate: why it cannot be read, such as that a newer program has written it
 }
 
 // NewTask is a task to be stored. The store sets CreatedAt, State, WakeAt and

@@ -60,9 +60,10 @@ type worker struct {
 	purging  bool
 	purgeAt  time.Time
 	claiming bool
-	rounds   int       // how often the store has offered what was taken
-	moreWork bool      // the store may have more for us
-	claimAt  time.Time // when to ask it at the latest
+	unfit    map[ID]time.Time // tasks that could not be taken, and until when they are passed over
+	rounds   int              // how often the store has offered what was taken
+	moreWork bool             // the store may have more for us
+	claimAt  time.Time        // when to ask it at the latest
 
 	stats    stats
 	stopping bool
@@ -93,8 +94,8 @@ func (e *Engine) Start(ctx context.Context) error {
 		waiting: taskHeap{before: earlierWake, slot: amongWaiting},
 		running: map[*run]bool{}, stuck: map[*run]bool{}, shares: map[TemplateKey]*share{},
 		heldBy: map[string]int{}, full: map[TemplateKey]bool{}, refusedUntil: map[string]time.Time{},
-		moreWork: true,
-		done:     make(chan struct{}),
+		unfit: map[ID]time.Time{}, moreWork: true,
+		done: make(chan struct{}),
 	}
 	w.crew = newCrew(w.execute)
 	w.id, w.beatAt, w.joined = newID(w.now, e.chance), w.now, true

@@ -47,7 +47,8 @@ func (s *Store) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker
 			if err := r.Scan(targets...); err != nil {
 				return err
 			}
-			return read.add(&row, &record)
+			read.add(&row, &record)
+			return nil
 		})
 	}
 	if err == nil {
