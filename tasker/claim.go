@@ -51,7 +51,7 @@ func (w *worker) room() int {
 	if w.stopping || w.claiming || !w.joined || free < w.config.Concurrency || w.bytes > maxHeldBytes {
 		return 0
 	}
-	return min(free, maxClaim)
+	return min(free, w.mostClaim)
 }
 
 // found takes the tasks that the store offered. The claim is their next
@@ -59,9 +59,11 @@ func (w *worker) room() int {
 func (w *worker) found(c *Candidates, err error, limit int) {
 	w.claiming = false
 	if err != nil {
-		w.engine.log.Warn("tasker: the store did not say what wants work; it is asked again", "error", err)
+		w.mostClaim = max(1, limit/2) // their logs may be more than it can give in its time
+		w.engine.log.Warn("tasker: the store did not say what wants work; it is asked again, for fewer tasks", "tasks", w.mostClaim, "error", err)
 		return
 	}
+	w.mostClaim = min(w.mostClaim+1, maxClaim)
 	w.skew = c.Now.Sub(w.now)
 	// Those whose claim is under way are offered again, and tell nothing; nor do
 	// those that cannot be taken.

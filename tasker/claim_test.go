@@ -118,3 +118,48 @@ environments: {elsewhere: {steps: [{name: a, handler: {initialization: {shelf: f
 		}
 	})
 }
+
+// heavy is a store that cannot give or delete more than so many tasks in its
+// time.
+type heavy struct {
+	tasker.Store
+	most int
+}
+
+func (h heavy) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker.Candidates, error) {
+	if q.Limit > h.most {
+		return tasker.Candidates{}, context.DeadlineExceeded
+	}
+	return h.Store.Candidates(ctx, q)
+}
+
+func (h heavy) Purge(ctx context.Context, terms tasker.Retention, limit int) (int, error) {
+	if limit > h.most {
+		return 0, context.DeadlineExceeded
+	}
+	return h.Store.Purge(ctx, terms, limit)
+}
+
+func TestTasksThatAreTooMuchForTheStoreAtOnceAreClaimedAndDeletedByAndBy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		var ids []tasker.ID
+		client := open(t, `steps: [{name: a, handler: {callable: a}}]`, tasker.Handlers{"a": fine}, func(c *tasker.Config) { c.Store = store })
+		for range 200 {
+			ids = append(ids, client.submit())
+		}
+		s := start(t, `steps: [{name: a, handler: {callable: a}}]`, tasker.Handlers{"a": fine}, func(c *tasker.Config) {
+			c.Store, c.Retention = heavy{store, 3}, tasker.Retention{Tasks: time.Hour}
+		})
+		for _, id := range ids {
+			if task := s.waits(id); task.State != tasker.TaskComplete {
+				t.Errorf("a task is %s", task.State)
+			}
+		}
+		time.Sleep(6 * time.Hour)
+		if left, err := client.Rows(t.Context(), tasker.Filter{}); err != nil || len(left) > 0 {
+			t.Errorf("long after its term %d tasks are left, %v", len(left), err)
+		}
+	})
+}

@@ -55,15 +55,17 @@ type worker struct {
 	ahead    int // and those before it: so many are started ahead of a slot
 	sweepAt  time.Time
 
-	flushing bool
-	spare    flushed // slices for the next flush to use
-	purging  bool
-	purgeAt  time.Time
-	claiming bool
-	unfit    map[ID]time.Time // tasks that could not be taken, and until when they are passed over
-	rounds   int              // how often the store has offered what was taken
-	moreWork bool             // the store may have more for us
-	claimAt  time.Time        // when to ask it at the latest
+	flushing  bool
+	spare     flushed // slices for the next flush to use
+	purging   bool
+	purgeAt   time.Time
+	mostPurge int // how many tasks are deleted at once
+	claiming  bool
+	mostClaim int              // how many tasks the store is asked for at once
+	unfit     map[ID]time.Time // tasks that could not be taken, and until when they are passed over
+	rounds    int              // how often the store has offered what was taken
+	moreWork  bool             // the store may have more for us
+	claimAt   time.Time        // when to ask it at the latest
 
 	stats    stats
 	stopping bool
@@ -94,7 +96,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		waiting: taskHeap{before: earlierWake, slot: amongWaiting},
 		running: map[*run]bool{}, stuck: map[*run]bool{}, shares: map[TemplateKey]*share{},
 		heldBy: map[string]int{}, full: map[TemplateKey]bool{}, refusedUntil: map[string]time.Time{},
-		unfit: map[ID]time.Time{}, moreWork: true,
+		unfit: map[ID]time.Time{}, mostClaim: maxClaim, mostPurge: purgeAtOnce, moreWork: true,
 		done: make(chan struct{}),
 	}
 	w.crew = newCrew(w.execute)

@@ -106,7 +106,7 @@ var inTheEngine = []planting{
 		inEngine("TestTwoWorkersTogetherHaveNoMoreTasksThanTheNamespaceMay"),
 	}, {
 		"engine: nothing is deleted",
-		[]change{{"tasker/purge.go", "w.store.Purge(ctx, w.config.Retention, purgeAtOnce)", "w.store.Purge(ctx, Retention{}, purgeAtOnce)"}},
+		[]change{{"tasker/purge.go", "w.store.Purge(ctx, w.config.Retention, limit)", "w.store.Purge(ctx, Retention{}, limit)"}},
 		inEngine("TestAWorkerDeletesWhatEndedLongAgo"),
 	}, {
 		"engine: what an operator left to run is not woken",
@@ -140,6 +140,10 @@ var inTheEngine = []planting{
 		"engine: a place under a limit that is left after a claim is not asked for",
 		[]change{{flushing, "\t\tw.claimed(h)\n", ""}},
 		inEngine("TestPlacesUnderALimitOfTheClusterAreTakenAsSoonAsTheyAreFree"),
+	}, {
+		"engine: a store that cannot give so many tasks in its time is asked for as many again",
+		[]change{{claiming, "w.mostClaim = max(1, limit/2)", "_ = limit"}},
+		inEngine("TestTasksThatAreTooMuchForTheStoreAtOnceAreClaimedAndDeletedByAndBy"),
 	}, {
 		"engine: the store is never asked for the oldest",
 		[]change{{claiming, "q.Oldest = w.rounds", "q.Oldest = false && w.rounds"}},
