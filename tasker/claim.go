@@ -301,38 +301,29 @@ func (w *worker) lookAtAwaited(h *held) {
 	go func() {
 		ctx, cancel := context.WithDeadline(context.Background(), until)
 		defer cancel()
-		ended := map[ID]bool{}
+		var rows []Row
 		var err error
 		for ids := range slices.Chunk(awaited, maxRows) {
-			if err = persist(ctx, func() error { return w.whichEnded(ctx, ids, ended) }); err != nil {
+			var some []Row
+			err = persist(ctx, func() (err error) {
+				some, err = w.store.Rows(ctx, Filter{IDs: ids, Limit: len(ids)})
+				return err
+			})
+			if err != nil {
 				break
 			}
+			rows = append(rows, some...)
 		}
-		w.do(func() { w.lookedAt(h, ended, err) })
+		w.do(func() { w.lookedAt(h, awaited, rows, err) })
 	}()
 }
 
 // maxRows is how many rows a store lists at once.
 const maxRows = 1000
 
-// whichEnded notes which of so many tasks have ended. One that is not there any
-// more has, too.
-func (w *worker) whichEnded(ctx context.Context, ids []ID, ended map[ID]bool) error {
-	rows, err := w.store.Rows(ctx, Filter{IDs: ids, Limit: len(ids)})
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		ended[id] = true
-	}
-	for i := range rows {
-		ended[rows[i].ID] = rows[i].State.Final()
-	}
-	return nil
-}
-
-// lookedAt lets the steps go on whose awaited task has ended.
-func (w *worker) lookedAt(h *held, ended map[ID]bool, err error) {
+// lookedAt lets the steps go on whose awaited task has ended, or is not there
+// any more. Of the others it notes which are the task's own children.
+func (w *worker) lookedAt(h *held, awaited []ID, rows []Row, err error) {
 	h.looking = false
 	if w.held[h.row.ID] != h || h.stale || h.loading {
 		return // what is read anew is looked at again
@@ -340,6 +331,15 @@ func (w *worker) lookedAt(h *held, ended map[ID]bool, err error) {
 	if err != nil {
 		w.forget(h, ErrLeaseLost) // the lease is over
 		return
+	}
+	ended := map[ID]bool{}
+	for _, id := range awaited {
+		ended[id] = true
+	}
+	h.children = map[ID]bool{}
+	for i := range rows {
+		ended[rows[i].ID] = rows[i].State.Final()
+		h.children[rows[i].ID] = rows[i].Parent == h.row.ID
 	}
 	for i := range h.task.Steps {
 		wait := h.task.Steps[i].Wait

@@ -60,7 +60,7 @@ func (w *worker) appendFor(h *held) (Append, bool) {
 		a.Change, a.State = FinishRow, h.task.State
 		w.engine.waiters.expect(h.row.ID)
 	case h.atRest(w):
-		a.Change, a.State, a.IfPoke, a.Awaits = ReleaseRow, h.task.State, h.poke, h.task.awaited()
+		a.Change, a.State, a.IfPoke, a.Awaits = ReleaseRow, h.task.State, h.poke, h.awaits()
 		if len(h.todo) > 0 {
 			a.WakeIn = 0 // we are stopping; others may go on at once
 		} else if !h.wake.IsZero() {

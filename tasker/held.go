@@ -2,6 +2,7 @@ package tasker
 
 import (
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 )
@@ -25,6 +26,7 @@ type held struct {
 	dirty    bool         // stands in worker.dirty
 	looking  bool         // the tasks that it awaits are being looked at
 	looked   bool         // they were, since the poke was read
+	children map[ID]bool  // those of them whose end pokes this task, and which no beat need look at
 	runs     map[int]*run // by step, those that run and those about to
 	todo     []int        // steps that may start
 	wake     time.Time    // by our clock; zero for never
@@ -50,6 +52,11 @@ func keyOf(row *Row) TemplateKey { return TemplateKey{row.Namespace, row.Hash} }
 
 // transacts says whether the flight belongs to a transaction of step i.
 func (f *flight) transacts(i int) bool { return f.transact != nil && f.transact.step == i }
+
+// awaits are the tasks whose end must be looked for while the task is at rest.
+func (h *held) awaits() []ID {
+	return slices.DeleteFunc(h.task.awaited(), func(id ID) bool { return h.children[id] })
+}
 
 func newHeld(p *plan, t *Task, log *Log) *held {
 	log.Row.Trace = t.Trace

@@ -177,7 +177,7 @@ type Append struct {
 	WakeIn time.Duration // from the store's now; negative for not by itself
 	IfPoke int64         // for ReleaseRow: the poke that the writer has acted on
 	Poke   bool          // raise the row's poke: the writer is not the owner
-	Awaits []ID          // for ReleaseRow: the task is poked when one of these has ended, its children at once, others by a beat
+	Awaits []ID          // for ReleaseRow: the task is poked by a beat when one of these has ended. Its children poke it themselves
 	Limit  int           // for OwnRow: refused where the living own so many tasks of the namespace already; 0 for no limit
 
 	// Children are new tasks that are stored if the record is. Those whose
