@@ -161,7 +161,7 @@ func (e *Engine) Answer(ctx context.Context, id ID, step string, answer any, by 
 	if err != nil {
 		return nil, fmt.Errorf("answer step %s of task %s: the answer cannot be stored: %w", step, id, err)
 	}
-	return e.steer(ctx, id, "answer step "+step+" of", by, func(t *Task) ([]Event, error) {
+	return e.steer(ctx, id, fmt.Sprintf("answer step %.255s of", step), by, func(t *Task) ([]Event, error) {
 		i, err := t.stepNamed(step)
 		if err != nil {
 			return nil, err
@@ -218,7 +218,7 @@ func (e *Engine) ResolveTask(ctx context.Context, id ID, by By) (*Task, error) {
 
 // steerStep does one thing to one step, from the states that the table allows.
 func (e *Engine) steerStep(ctx context.Context, id ID, step string, event Event, by By) (*Task, error) {
-	return e.steer(ctx, id, verbs[event.Kind]+" step "+step+" of", by, func(t *Task) ([]Event, error) {
+	return e.steer(ctx, id, fmt.Sprintf("%s step %.255s of", verbs[event.Kind], step), by, func(t *Task) ([]Event, error) {
 		i, err := t.stepNamed(step)
 		if err != nil {
 			return nil, err
@@ -258,7 +258,7 @@ func (t *Task) stepNamed(name string) (int, error) {
 		for i := range t.Steps {
 			names = append(names, t.Steps[i].Name)
 		}
-		return 0, fmt.Errorf("%w %q%s", ErrNoStep, name, template.Suggest(name, names))
+		return 0, fmt.Errorf("%w %.255q%s", ErrNoStep, name, template.Suggest(name, names))
 	}
 	return i, nil
 }

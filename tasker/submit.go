@@ -160,7 +160,7 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (NewTask, error) {
 	}
 	p := e.own[ownName{r.Namespace, r.Name, r.Version}]
 	if p == nil {
-		return NewTask{}, &Rejected{Code: CodeUnknownTemplate, Message: fmt.Sprintf("there is no template %s/%s@%s%s", r.Namespace, r.Name, r.Version, template.Suggest(r.Namespace+"/"+r.Name, e.templateNames()))}
+		return NewTask{}, &Rejected{Code: CodeUnknownTemplate, Message: fmt.Sprintf("there is no template %.255s/%.255s@%.255s%s", r.Namespace, r.Name, r.Version, template.Suggest(r.Namespace+"/"+r.Name, e.templateNames()))}
 	}
 	input, err := inputOf(r.Context)
 	if err != nil {

@@ -57,6 +57,36 @@ func TestARequestThatIsAtFaultIsRejectedWithACodeAndAPlace(t *testing.T) {
 	}
 }
 
+// A name is compared with all there are, letter by letter, and comes back in the
+// error.
+func TestANameThatNoneCanHaveIsNotLookedForLong(t *testing.T) {
+	t.Parallel()
+	const longest = 255
+	name := strings.Repeat("x", longest)
+	s := open(t, oneStep, tasker.Handlers{"a": fine}, func(c *tasker.Config) {
+		other, err := template.Parse("other.yaml", []byte("name: "+name+"\nnamespace_name: test\nversion: 1.0.0\nsteps: [{name: "+name+", handler: {callable: a}}]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Templates = append(c.Templates, other)
+	})
+	made, err := s.Submit(t.Context(), tasker.Request{Namespace: "test", Name: name, Context: map[string]any{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, long := range []string{name + "x", strings.Repeat("x", 1<<20)} {
+		_, err := s.Submit(t.Context(), tasker.Request{Namespace: "test", Name: long, Context: map[string]any{}})
+		var rejected *tasker.Rejected
+		if !errors.As(err, &rejected) || rejected.Code != tasker.CodeUnknownTemplate || strings.Contains(err.Error(), "mean") || len(err.Error()) > 1000 {
+			t.Errorf("a template that cannot be gives %.400v", err)
+		}
+		_, err = s.RetryStep(t.Context(), made.ID, long, ops)
+		if !errors.Is(err, tasker.ErrNoStep) || strings.Contains(err.Error(), "mean") || len(err.Error()) > 1000 {
+			t.Errorf("a step that cannot be gives %.400v", err)
+		}
+	}
+}
+
 func TestTheTaskHandlerEnrichesOrRejects(t *testing.T) {
 	t.Parallel()
 	type added struct {
