@@ -374,6 +374,23 @@ func TestALargeFileIsReadOrRefusedQuickly(t *testing.T) {
 	}
 }
 
+// The examples of Semantic Versioning 2.0.0, item 11, among others.
+func TestVersionsAreNewerInTheOrderOfSemanticVersioning(t *testing.T) {
+	t.Parallel()
+	versions := []string{
+		"0.9.9", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1",
+		"1.0.0", "1.0.0+build.7", "1.2.0", "1.10.0-rc.1", "1.10.0", "10.0.0",
+	}
+	for i, older := range versions {
+		for j, newer := range versions {
+			a, b := &Template{Version: older}, &Template{Version: newer}
+			if got := b.NewerThan(a); got != (j > i) {
+				t.Errorf("%s is newer than %s: %t", newer, older, got)
+			}
+		}
+	}
+}
+
 func TestLoadTemplatesCollectsTheProblemsOfAllFiles(t *testing.T) {
 	t.Parallel()
 	good := fmt.Sprintf(oneStep, "", "")
