@@ -30,7 +30,8 @@ type Config struct {
 	// Concurrency is how many steps run at once in this process. Defaults to 64.
 	Concurrency int
 
-	// NamespaceConcurrency bounds it by namespace. Defaults to no bound.
+	// NamespaceConcurrency bounds it by namespace, each at least 1. Defaults to
+	// no bound.
 	NamespaceConcurrency map[string]int
 
 	// ClusterConcurrency bounds how many tasks of a namespace all workers on
@@ -142,6 +143,13 @@ func New(config Config) (*Engine, error) {
 	}
 	if config.Concurrency < 0 {
 		return nil, errors.New("tasker: Config.Concurrency is negative")
+	}
+	for name, bounds := range map[string]map[string]int{"NamespaceConcurrency": config.NamespaceConcurrency, "ClusterConcurrency": config.ClusterConcurrency} {
+		for namespace, bound := range bounds {
+			if bound < 1 {
+				return nil, fmt.Errorf("tasker: Config.%s of %s is %d; leave the namespace out for no bound, or its templates to have none of its tasks", name, namespace, bound)
+			}
+		}
 	}
 	if tasks, keys := config.Retention.Tasks, config.Retention.Keys; tasks != 0 && tasks < minRetention || keys != 0 && keys < minRetention {
 		return nil, fmt.Errorf("tasker: Config.Retention keeps tasks for %v and keys for %v; the least is %v, and 0 is for ever", tasks, keys, minRetention)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -134,6 +135,21 @@ func rush(t *testing.T, share int, limits string, shares map[string]int) {
 	least := time.Duration(tasks/share) * 10 * time.Second
 	if took := time.Since(began); took > least+least/20 {
 		t.Errorf("the rush took %v; with its slots always full it takes %v", took, least)
+	}
+}
+
+func TestABoundThatBoundsNothingIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, bound := range []int{0, -1} {
+		for want, config := range map[string]tasker.Config{
+			"Config.NamespaceConcurrency of money is": {NamespaceConcurrency: map[string]int{"shop": 5, "money": bound}},
+			"Config.ClusterConcurrency of money is":   {ClusterConcurrency: map[string]int{"shop": 5, "money": bound}},
+		} {
+			config.Store = memory.New()
+			if _, err := tasker.New(config); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("a bound of %d gives %v", bound, err)
+			}
+		}
 	}
 }
 
