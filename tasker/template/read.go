@@ -205,13 +205,13 @@ func (v *value) number() (float64, bool) {
 func (r *reader) duration(target *time.Duration, unit time.Duration, most float64, zero bool) func(value, string) {
 	return func(v value, path string) {
 		f, ok := v.number()
-		switch {
+		switch d := time.Duration(f * float64(unit)); {
 		case !ok || f > most || f < 0:
 			r.say(v.line, path, "must be a number up to %v, not %s", most, v.describe())
-		case f == 0 && !zero:
+		case d == 0 && !zero: // or less than a nanosecond
 			r.say(v.line, path, "must be more than 0; leave the key out for no limit")
 		default:
-			*target = time.Duration(f * float64(unit))
+			*target = d
 		}
 	}
 }

@@ -133,6 +133,7 @@ func TestAMistakeIsNamedWithWhatToDo(t *testing.T) {
 		{"a cap below the base", "", "retry: {backoff_base_ms: 1000, max_backoff_ms: 10}", "is shorter than the first"},
 		{"a backoff that is not one", "", "retry: {backoff: fibonaci}", `did you mean "fibonacci"?`},
 		{"no timeout", "", "timeout_seconds: 0", "leave the key out for no limit"},
+		{"a timeout that is over before it begins", "", "timeout_seconds: 0.0000000001", "leave the key out for no limit"},
 		{"a list where a mapping is due", "", "retry: [1]", "must be a mapping of keys, not a list"},
 		{"a mapping where a list is due", "", "dependencies: {a: 1}", "must be a list, not a mapping"},
 		{"a step on itself", "", "dependencies: [a]", "a depends on itself"},
