@@ -53,7 +53,7 @@ func TestEveryPlanUsesAnIndexAndIsTooCheapToCompile(t *testing.T) {
 			store.exec(t, "analyze {schema}.records")
 		}
 		for name, sql := range postgres.StatementsFor(store.schema) {
-			if slices.Contains([]string{"lock_templates", "rows", "idle", "no_worker"}, name) { // a command; parts of statements
+			if slices.Contains([]string{"lock_templates", "rows", "not_ended", "idle", "no_worker"}, name) { // a command; parts of statements
 				continue
 			}
 			plan := genericPlan(t, store, name, sql)
@@ -130,6 +130,36 @@ func TestAClaimAmongManyFinishedTasksReadsLittle(t *testing.T) {
 	}
 	if buffers == 0 || buffers > 200 {
 		t.Errorf("claiming 10 of 50,000 tasks reads %d buffers, want at most 200\n%s", buffers, plan)
+	}
+}
+
+func TestAListOfWhatHasNotEndedReadsLittleAmongManyThatHave(t *testing.T) {
+	t.Parallel()
+	const ended, each = 50_000, 10
+	store := open(t)
+	fill(t, store, ended)
+	store.exec(t, `update {schema}.tasks set state = 'complete', ready = false, wake_at = null, finished_at = now() where finished_at is null`)
+	for i, state := range []string{"pending", "in_progress", "waiting_for_retry", "waiting", "blocked_by_failures"} {
+		store.exec(t, `update {schema}.tasks set state = $1, ready = $2, finished_at = null, owner = case when $3 then id end, wake_at = case when $4 then now() + interval '1 hour' end
+			where id in (select id from {schema}.tasks where state = 'complete' order by id limit $5)`, state, i == 0, i == 1, i == 2, each)
+	}
+	store.exec(t, "vacuum analyze {schema}.tasks")
+	for name, filter := range map[string]tasker.Filter{
+		"pending":                {States: []tasker.TaskState{tasker.TaskPending}},
+		"in progress":            {States: []tasker.TaskState{tasker.TaskInProgress}},
+		"waiting":                {States: []tasker.TaskState{tasker.TaskWaiting}},
+		"blocked, and waiting":   {States: []tasker.TaskState{tasker.TaskBlocked, tasker.TaskWaitingForRetry, tasker.TaskInProgress}},
+		"idle":                   {Idle: time.Hour},
+		"that nobody works on":   {NoWorker: true},
+		"blocked in a namespace": {Namespace: "test", Name: "t", States: []tasker.TaskState{tasker.TaskBlocked}},
+	} {
+		text, args := store.List(&filter)
+		var buffers int
+		plan := lines(t, store, "explain (analyze, buffers, format text) "+text, args...)
+		_, _ = fmt.Sscanf(regexp.MustCompile(`hit=\d+`).FindString(plan), "hit=%d", &buffers)
+		if buffers == 0 || buffers > 500 {
+			t.Errorf("to list tasks %s among %d that have ended reads %d buffers, want at most 500\n%s", name, ended, buffers, plan)
+		}
 	}
 }
 

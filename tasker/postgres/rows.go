@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -194,7 +195,8 @@ func (s *Store) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error)
 }
 
 // list puts the conditions of a filter behind the statement, only those that
-// it has: the planner cannot see through "$1 is null or …".
+// it has: the planner cannot see through "$1 is null or …". Nor does it know
+// the states of a parameter, and so which index has them.
 func (s *Store) list(f *tasker.Filter) (text string, args []any) {
 	var where []string
 	condition := func(set bool, condition string, value any) {
@@ -214,7 +216,12 @@ func (s *Store) list(f *tasker.Filter) (text string, args []any) {
 	if f.NoWorker {
 		where = append(where, s.sql["no_worker"])
 	}
-	condition(len(f.States) > 0, "t.state = any($::text[])", names(f.States))
+	if len(f.States) > 0 {
+		where = append(where, "t.state in ('"+strings.Join(names(f.States), "', '")+"')")
+	}
+	if f.Idle > 0 || f.NoWorker || len(f.States) > 0 && !slices.ContainsFunc(f.States, tasker.TaskState.Final) {
+		where = append(where, s.sql["not_ended"])
+	}
 	if len(where) == 0 {
 		where = []string{"true"}
 	}
