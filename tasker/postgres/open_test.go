@@ -32,3 +32,24 @@ func TestAHostThatSaysNothingIsGivenUp(t *testing.T) {
 		t.Error("it is waited for without an end")
 	}
 }
+
+// Somebody holds the table that is looked into, as a migration of a newer
+// program may.
+func TestALookAtASchemaThatIsLockedHasAnEnd(t *testing.T) {
+	t.Parallel()
+	store := open(t)
+	tx, err := store.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), store.in("lock table {schema}.migrations in access exclusive mode")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err = postgres.New(ctx, store.Pool(), postgres.Options{Schema: store.schema, Existing: true, Timeout: 100 * time.Millisecond})
+	if err == nil || ctx.Err() != nil {
+		t.Errorf("it gives %v, and is waited for without an end: %t", err, ctx.Err() != nil)
+	}
+}

@@ -150,11 +150,13 @@ func New(ctx context.Context, pool *pgxpool.Pool, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	prepare := migrate
+	prepare, within := migrate, time.Minute
 	if o.Existing {
-		prepare = checkVersion
+		prepare, within = checkVersion, o.patience()
 	}
-	if err := prepare(ctx, pool, o.Schema); err != nil {
+	bounded, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	if err := prepare(bounded, pool, o.Schema); err != nil {
 		return nil, fmt.Errorf("postgres: schema %s: %w", o.Schema, err)
 	}
 	s := &Store{pool: pool, sql: statementsFor(o.Schema), timeout: o.patience(), log: o.Logger}
