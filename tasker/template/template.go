@@ -234,7 +234,7 @@ func newGraph(steps []Step) Graph {
 
 // IsAncestor says whether step i can only run after step a.
 func (g *Graph) IsAncestor(a, i int) bool {
-	seen := map[int]bool{}
+	seen := make([]bool, len(g.Parents))
 	todo := slices.Clone(g.Parents[i])
 	for len(todo) > 0 {
 		p := todo[len(todo)-1]
