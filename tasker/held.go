@@ -9,10 +9,11 @@ import (
 
 // held is a task that a worker has, or is about to claim.
 type held struct {
-	row   Row
-	task  *Task
-	plan  *plan
-	share *share // of its template
+	row          Row
+	task         *Task
+	plan         *plan
+	share        *share // of its template
+	used, queued int    // of its steps: with a slot, and waiting for one
 
 	seq      int64 // position of the last record that is known to be stored
 	poke     int64 // the row's poke that the state has taken in

@@ -138,6 +138,52 @@ func rush(t *testing.T, share int, limits string, shares map[string]int) {
 	}
 }
 
+func TestATaskWithThousandsOfStepsLeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	const steps = 1000
+	for name, identity := range map[string]string{
+		"of another namespace": "namespace_name: other\n",
+		"that are more urgent": "namespace_name: test\npriority: 5\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				other, err := template.Parse("other.yaml", []byte("name: other\nversion: 1.0.0\n"+identity+"steps: [{name: a, handler: {callable: second}}]"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				var source strings.Builder
+				source.WriteString("steps:\n")
+				for i := range steps {
+					fmt.Fprintf(&source, "  - {name: s%d, handler: {callable: second}}\n", i)
+				}
+				s := start(t, source.String(), tasker.Handlers{"second": new(most).during(time.Second)}, func(c *tasker.Config) {
+					c.Concurrency, c.Templates = 8, append(c.Templates, other)
+				})
+				began := time.Now()
+				wide := s.submit()
+				for range 5 {
+					time.Sleep(10 * time.Second)
+					submitted := time.Now()
+					made, err := s.Submit(t.Context(), tasker.Request{Namespace: other.Namespace, Name: "other", Context: map[string]any{}})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if task := s.waits(made.ID); task.State != tasker.TaskComplete || time.Since(submitted) > 4*time.Second {
+						t.Errorf("a task of a second is %s after %v", task.State, time.Since(submitted))
+					}
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				task, err := s.Wait(ctx, wide)
+				if err != nil || task.State != tasker.TaskComplete || time.Since(began) > (steps/8+10)*time.Second {
+					t.Errorf("the large one is %v after %v, %v", task.State, time.Since(began), err)
+				}
+			})
+		})
+	}
+}
+
 func TestABoundThatBoundsNothingIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, bound := range []int{0, -1} {

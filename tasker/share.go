@@ -6,11 +6,15 @@ import "slices"
 // What is held to some of the slots is held to as much of what a worker may
 // hold: else a rush of it, claimed and waiting for its few slots, would leave no
 // room to claim what others could start at once.
+//
+// Nor may one task leave no room. Of a task with more steps than there are slots
+// those beyond that number come to nothing for a while, and are not counted.
 type share struct {
 	limit        int      // slots at once; 0 for no limit
 	used, queued int      // steps that have a slot, and steps that wait for one
+	beyond       int      // steps of tasks that have more than there are slots
 	of           *share   // a template's: that of its namespace
-	limited      []*share // a namespace's: those of its templates that have a limit
+	templates    []*share // a namespace's: those of its templates
 }
 
 // shareOf gives the share that a template's tasks have.
@@ -26,16 +30,14 @@ func (w *worker) shareOf(key TemplateKey) *share {
 		return s
 	}
 	s.limit, s.of = w.engine.limitOf(key.Hash), w.shareOf(TemplateKey{Namespace: key.Namespace})
-	if s.limit > 0 {
-		s.of.limited = append(s.of.limited, s)
-	}
+	s.of.templates = append(s.of.templates, s)
 	return s
 }
 
 // add counts steps that have a slot, and steps that wait for one.
-func (s *share) add(used, queued int) {
+func (s *share) add(used, queued, beyond int) {
 	for ; s != nil; s = s.of {
-		s.used, s.queued = s.used+used, s.queued+queued
+		s.used, s.queued, s.beyond = s.used+used, s.queued+queued, s.beyond+beyond
 	}
 }
 
@@ -64,16 +66,20 @@ func (s *share) hasRoom(half bool) bool {
 	return true
 }
 
-// heldBack is how many of the steps that wait for a slot must not have one.
+// heldBack is how many of the steps that wait for a slot must not have one, or
+// do not for a while.
 func (s *share) heldBack() int {
-	all := 0
-	for _, t := range s.limited {
-		all += t.heldBack()
+	all := s.beyond
+	if len(s.templates) > 0 {
+		all = 0
+		for _, t := range s.templates {
+			all += t.heldBack()
+		}
 	}
 	if s.limit > 0 {
 		all = max(all, s.queued-max(0, s.limit-s.used))
 	}
-	return max(all, 0)
+	return all
 }
 
 // mayHold says whether another task of a template may be taken.
@@ -164,7 +170,8 @@ func (w *worker) lookAtFull() {
 }
 
 // competing is how many held steps have a slot or could take one now: all but
-// those whose namespace or template has its share.
+// those whose namespace or template has its share, or whose task has more than
+// its fill.
 func (w *worker) competing() int {
 	n := w.used + w.queued
 	for _, namespace := range w.namespaces {
@@ -174,13 +181,14 @@ func (w *worker) competing() int {
 }
 
 // takeSlot counts slots that steps of a task take, or give back.
-func (w *worker) takeSlot(h *held, n int) {
-	w.used += n
-	h.share.add(n, 0)
-}
+func (w *worker) takeSlot(h *held, n int) { w.countSteps(h, n, 0) }
 
 // enqueue counts steps of a task that could start if there were slots.
-func (w *worker) enqueue(h *held, n int) {
-	w.queued += n
-	h.share.add(0, n)
+func (w *worker) enqueue(h *held, n int) { w.countSteps(h, 0, n) }
+
+func (w *worker) countSteps(h *held, used, queued int) {
+	w.used, w.queued = w.used+used, w.queued+queued
+	before := max(0, h.used+h.queued-w.config.Concurrency)
+	h.used, h.queued = h.used+used, h.queued+queued
+	h.share.add(used, queued, max(0, h.used+h.queued-w.config.Concurrency)-before)
 }
