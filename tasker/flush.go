@@ -263,6 +263,10 @@ func (w *worker) recorded(h *held, f *flight, at time.Time) {
 	}
 }
 
+// mostTold is how many task handlers may be at the ends of tasks at once: one
+// that is slow, or does not return, must not fill the process with them.
+const mostTold = 1000
+
 // ended tells those who wait for it, and the task handler, that a task has
 // ended.
 func (w *worker) ended(h *held) {
@@ -271,7 +275,13 @@ func (w *worker) ended(h *held) {
 		return
 	}
 	finish, task := h.plan.submit.handler.finish, h.task
+	if w.told.Load() >= mostTold {
+		w.engine.log.Warn("tasker: too many task handlers are at the ends of tasks; one is not told", "task", task.ID)
+		return
+	}
+	w.told.Add(1)
 	w.telling.Go(func() {
+		defer w.told.Add(-1)
 		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease)
 		defer cancel()
 		_, err := protect(func() (any, error) { finish(ctx, task); return nil, nil })

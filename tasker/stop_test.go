@@ -3,6 +3,7 @@ package tasker_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,33 @@ func TestAStopHasAnEndWhateverATaskHandlerDoesAtTheEndOfATask(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTaskHandlersThatDoNotReturnDoNotFillTheProcess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const most, tasks = 1000, 1100
+		var told atomic.Int32
+		release := make(chan struct{})
+		s := start(t, "task_handler: {callable: door}\nsteps: [{name: a, handler: {callable: a}}]", tasker.Handlers{
+			"a": fine,
+			"door": tasker.OnSubmit(func(context.Context, struct{}) (map[string]any, error) { return nil, nil }).
+				OnFinish(func(context.Context, *tasker.Task) { told.Add(1); <-release }),
+		})
+		for range tasks {
+			s.run()
+		}
+		if got := told.Load(); got != most {
+			t.Errorf("%d of them are at the end of a task, want %d", got, most)
+		}
+		close(release)
+		synctest.Wait()
+		s.run()
+		synctest.Wait()
+		if got := told.Load(); got != most+1 {
+			t.Errorf("once they have returned, the next one is told: %d, want %d", got, most+1)
+		}
+	})
 }
 
 // A goroutine that waits for ever fails the bubble; on PostgreSQL it would hold

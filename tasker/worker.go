@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -71,6 +72,7 @@ type worker struct {
 	stopping bool
 	cutOff   bool           // handlers were told to end
 	telling  sync.WaitGroup // task handlers that see an end
+	told     atomic.Int64   // how many these are
 	done     chan struct{}
 	timer    *time.Timer
 	alarm    time.Time
