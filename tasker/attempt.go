@@ -35,7 +35,10 @@ type Attempt struct {
 	task           *Task                             // nil in a task handler
 	index          int                               // of the step
 
+	transactional bool // what it does is stored with its record, or not at all
+
 	mu       sync.Mutex
+	stored   []func() // wait for that
 	metadata map[string]json.RawMessage
 	parked   bool   // the handler was told to wait
 	trace    string // of this attempt
@@ -104,24 +107,59 @@ func (a *Attempt) Metadata() json.RawMessage {
 	return raw
 }
 
+// notes are the metadata as they are stored. A success fails when they are too
+// large; a failure is worth more than its notes.
+func (a *Attempt) notes() json.RawMessage {
+	raw := a.Metadata()
+	if len(raw) > payload.MaxBytes {
+		raw, _ = json.Marshal(map[string]json.RawMessage{"metadata": notStored(len(raw))})
+	}
+	return raw
+}
+
 // Context gives the task's context. Handlers rather name its parts in their
 // input; this is for code that serves many kinds of task.
 func (a *Attempt) Context() json.RawMessage {
 	return slices.Clone(a.whole)
 }
 
-// Result gives the result of a step that this one depends on, directly or
-// not; ok is false when it has none.
+// Result gives a copy of the result of a step that this one depends on,
+// directly or not; ok is false when it has none.
 func (a *Attempt) Result(step string) (result json.RawMessage, ok bool) {
 	if a.task == nil {
 		return nil, false
 	}
-	return a.task.resultFor(a.index, step)
+	result, ok = a.task.resultFor(a.index, step)
+	return slices.Clone(result), ok
 }
 
 // Initialization gives the handler's initialization from the template. It
 // must not be changed.
 func (a *Attempt) Initialization() map[string]any { return a.initialization }
+
+// onceStored has f called once the transaction of the handler that ctx belongs
+// to has been stored: at once where there is none.
+func (e *Engine) onceStored(ctx context.Context, f func()) {
+	a := Current(ctx)
+	if a == nil || a.engine != e || !a.transactional {
+		f()
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stored = append(a.stored, f)
+}
+
+// isStored calls what has waited for the attempt's transaction.
+func (a *Attempt) isStored() {
+	a.mu.Lock()
+	waiting := a.stored
+	a.stored = nil
+	a.mu.Unlock()
+	for _, f := range waiting {
+		f()
+	}
+}
 
 // SetTrace has the W3C traceparent of the attempt recorded with its outcome,
 // for those who look for what this step follows from, in whatever process.

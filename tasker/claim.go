@@ -3,13 +3,14 @@ package tasker
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 )
 
 // What a worker holds is bounded, so that others have their share and memory
-// does not fill: steps for twice its slots, and at most so many tasks and
-// bytes.
+// does not fill: steps for twice its slots, and at most so many tasks, or two
+// a slot, and bytes.
 const (
 	holdPerSlot  = 2
 	maxAhead     = 512 // steps that are started ahead of a slot
@@ -28,11 +29,12 @@ func (w *worker) claim() {
 	}
 	w.claiming, w.moreWork, w.claimAt = true, false, w.now.Add(w.config.Poll)
 	q := CandidateQuery{Templates: w.wanted(w.engine.templateKeys()), Tag: w.config.Tag, Limit: room}
+	q.Oldest = w.rounds%oldestEvery == oldestEvery-1
 	if len(q.Templates) == 0 {
 		w.claiming = false
 		return
 	}
-	q.Limit = w.places(q.Templates, room)
+	q.Limit = min(w.places(q.Templates, room)+len(w.unfit), maxRows)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease)
 		defer cancel()
@@ -44,11 +46,12 @@ func (w *worker) claim() {
 // room is how many tasks may be asked for now; 0 while there is a reason not
 // to ask.
 func (w *worker) room() int {
-	free := min(holdPerSlot*(w.config.Concurrency+w.ahead)-w.competing(), maxHeld-len(w.held))
+	most := max(maxHeld, holdPerSlot*w.config.Concurrency)
+	free := min(holdPerSlot*(w.config.Concurrency+w.ahead)-w.competing(), most-len(w.held))
 	if w.stopping || w.claiming || !w.joined || free < w.config.Concurrency || w.bytes > maxHeldBytes {
 		return 0
 	}
-	return min(free, maxClaim)
+	return min(free, w.mostClaim)
 }
 
 // found takes the tasks that the store offered. The claim is their next
@@ -56,31 +59,55 @@ func (w *worker) room() int {
 func (w *worker) found(c *Candidates, err error, limit int) {
 	w.claiming = false
 	if err != nil {
-		w.engine.log.Warn("tasker: the store did not say what wants work; it is asked again", "error", err)
+		w.mostClaim = max(1, limit/2) // their logs may be more than it can give in its time
+		w.engine.log.Warn("tasker: the store did not say what wants work; it is asked again, for fewer tasks", "tasks", w.mostClaim, "error", err)
 		return
 	}
+	w.mostClaim = min(w.mostClaim+1, maxClaim)
 	w.skew = c.Now.Sub(w.now)
-	// Those whose claim is under way are offered again, and tell nothing.
-	fresh := func(log Log) bool { return w.held[log.Row.ID] == nil }
+	// Those whose claim is under way are offered again, and tell nothing; nor do
+	// those that cannot be taken.
+	fresh := func(log Log) bool { return w.held[log.Row.ID] == nil && !w.isUnfit(log.Row.ID) }
 	if len(c.Logs) == limit && slices.ContainsFunc(c.Logs, fresh) {
 		w.moreWork = true
 	}
 	if wake := c.NextWake.Add(-w.skew); !c.NextWake.IsZero() && wake.Before(w.claimAt) {
 		w.claimAt = wake
 	}
+	before := len(w.held)
 	for i := range c.Logs {
 		if w.stopping || !w.joined {
 			return
 		}
-		if namespace := c.Logs[i].Row.Namespace; !w.mayHold(namespace) {
-			w.full[namespace] = true // the rest of them stays in the store
+		if key := keyOf(&c.Logs[i].Row); !w.mayHold(key) {
+			w.full[key] = true // the rest of them stays in the store
+			continue
+		}
+		if w.isUnfit(c.Logs[i].Row.ID) {
 			continue
 		}
 		if err := w.take(&c.Logs[i], false); err != nil {
-			w.engine.log.Error("tasker: a task cannot be claimed", "error", err)
+			w.passOver(c.Logs[i].Row.ID, err)
 		}
 	}
+	if len(w.held) > before {
+		w.rounds++
+	}
 }
+
+// unfitFor is how long a task is passed over that could not be taken.
+const unfitFor = time.Minute
+
+// passOver leaves a task to others: to a worker whose handlers fit the
+// environment that it began with, or whose program knows what its log says. The
+// store goes on offering it, and is asked for more instead.
+func (w *worker) passOver(id ID, why error) {
+	w.engine.log.Error("tasker: a task cannot be claimed, and is left to other workers", "task", id, "error", why)
+	maps.DeleteFunc(w.unfit, func(id ID, _ time.Time) bool { return !w.isUnfit(id) })
+	w.unfit[id] = w.now.Add(unfitFor)
+}
+
+func (w *worker) isUnfit(id ID) bool { return w.now.Before(w.unfit[id]) }
 
 // handed takes tasks that were submitted through this engine, if the worker
 // has nothing else to do: otherwise they wait for their turn in the store.
@@ -89,7 +116,7 @@ func (w *worker) handed(logs []Log) {
 		if w.stopping || !w.joined || w.competing() >= w.config.Concurrency {
 			return
 		}
-		if !w.mayHold(logs[i].Row.Namespace) {
+		if !w.mayHold(keyOf(&logs[i].Row)) {
 			continue
 		}
 		if err := w.take(&logs[i], false); err != nil {
@@ -104,6 +131,9 @@ func (w *worker) take(log *Log, owned bool) error {
 	if w.held[log.Row.ID] != nil {
 		return nil
 	}
+	if log.Fault != nil {
+		return log.Fault
+	}
 	p, err := w.engine.planOf(&log.Row)
 	if err != nil {
 		return err
@@ -116,7 +146,7 @@ func (w *worker) take(log *Log, owned bool) error {
 		return nil
 	}
 	h := newHeld(p, t, log)
-	h.owned, h.since = owned, w.now
+	h.share, h.owned, h.since = w.shareOf(h.key()), owned, w.now
 	w.held[h.row.ID] = h
 	w.hold(h, 1)
 	if !owned {
@@ -259,8 +289,11 @@ func (t *Task) runs(i, attempt int) bool {
 // happens after the row's poke was read, so that an end which this look does
 // not see raises the poke, and the task is not released on the old one.
 func (w *worker) lookAtAwaited(h *held) {
+	if h.looked || h.looking || w.stopping {
+		return
+	}
 	awaited := h.task.awaited()
-	if len(awaited) == 0 || h.looked || h.looking || w.stopping {
+	if len(awaited) == 0 {
 		return
 	}
 	h.looked, h.looking = true, true
@@ -269,16 +302,27 @@ func (w *worker) lookAtAwaited(h *held) {
 		ctx, cancel := context.WithDeadline(context.Background(), until)
 		defer cancel()
 		var rows []Row
-		err := persist(ctx, func() (err error) {
-			rows, err = w.store.Rows(ctx, Filter{IDs: awaited, Limit: len(awaited)})
-			return err
-		})
+		var err error
+		for ids := range slices.Chunk(awaited, maxRows) {
+			var some []Row
+			err = persist(ctx, func() (err error) {
+				some, err = w.store.Rows(ctx, Filter{IDs: ids, Limit: len(ids)})
+				return err
+			})
+			if err != nil {
+				break
+			}
+			rows = append(rows, some...)
+		}
 		w.do(func() { w.lookedAt(h, awaited, rows, err) })
 	}()
 }
 
+// maxRows is how many rows a store lists at once.
+const maxRows = 1000
+
 // lookedAt lets the steps go on whose awaited task has ended, or is not there
-// any more.
+// any more. Of the others it notes which are the task's own children.
 func (w *worker) lookedAt(h *held, awaited []ID, rows []Row, err error) {
 	h.looking = false
 	if w.held[h.row.ID] != h || h.stale || h.loading {
@@ -288,13 +332,18 @@ func (w *worker) lookedAt(h *held, awaited []ID, rows []Row, err error) {
 		w.forget(h, ErrLeaseLost) // the lease is over
 		return
 	}
-	open := map[ID]bool{}
+	ended := map[ID]bool{}
+	for _, id := range awaited {
+		ended[id] = true
+	}
+	h.children = map[ID]bool{}
 	for i := range rows {
-		open[rows[i].ID] = !rows[i].State.Final()
+		ended[rows[i].ID] = rows[i].State.Final()
+		h.children[rows[i].ID] = rows[i].Parent == h.row.ID
 	}
 	for i := range h.task.Steps {
 		wait := h.task.Steps[i].Wait
-		if wait == nil || wait.Task.IsZero() || open[wait.Task] || !slices.Contains(awaited, wait.Task) {
+		if wait == nil || !ended[wait.Task] {
 			continue
 		}
 		e := h.task.event(Answered, i)

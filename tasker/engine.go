@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker/template"
@@ -29,7 +30,8 @@ type Config struct {
 	// Concurrency is how many steps run at once in this process. Defaults to 64.
 	Concurrency int
 
-	// NamespaceConcurrency bounds it by namespace. Defaults to no bound.
+	// NamespaceConcurrency bounds it by namespace, each at least 1. Defaults to
+	// no bound.
 	NamespaceConcurrency map[string]int
 
 	// ClusterConcurrency bounds how many tasks of a namespace all workers on
@@ -61,12 +63,12 @@ type Config struct {
 	Middleware []Middleware
 
 	// Observe is told of every record that this engine stored, in the order
-	// of each task's log. It is called from the engine's own loop and must be
-	// quick.
+	// of each task's log. It is called from the engine's own loop: it must be
+	// quick, and wait for nothing that the engine does.
 	Observe func(Row, Record)
 
 	// ObserveEvents is told what becomes of domain events. It is called from
-	// many goroutines, also from the engine's own loop, and must be quick.
+	// many goroutines, also from the engine's own loop, as Observe is.
 	ObserveEvents func(EventNotice)
 
 	// TraceSubmit begins the trace of a task that is about to be submitted:
@@ -97,19 +99,22 @@ type Engine struct {
 
 	subscribers subscribers
 
-	opening sync.Mutex // guards opened
-	opened  bool       // the store has the engine's templates
+	own map[ownName]*plan // the engine's own templates; New makes it, and nothing changes it
+
+	opening chan struct{} // whoever opens the engine stands in it
+	opened  atomic.Bool   // the store has the engine's templates
 
 	mu       sync.Mutex // guards what follows
 	chance   *rand.Rand
 	texts    map[string]*template.Template // by hash: the engine's own, and those that it found in the store
 	plans    map[planKey]*plan             // by template and environment
-	latest   map[[2]string]*plan
-	runnable []TemplateKey // every handler of these is here
+	runnable []TemplateKey                 // every handler of these is here
 	worker   *worker
 }
 
 type planKey struct{ hash, environment string }
+
+type ownName struct{ namespace, name, version string } // version "" is the newest
 
 // New makes an engine and checks everything that can be checked before the
 // first task: that every handler is there, and that its inputs fit the
@@ -139,6 +144,13 @@ func New(config Config) (*Engine, error) {
 	if config.Concurrency < 0 {
 		return nil, errors.New("tasker: Config.Concurrency is negative")
 	}
+	for name, bounds := range map[string]map[string]int{"NamespaceConcurrency": config.NamespaceConcurrency, "ClusterConcurrency": config.ClusterConcurrency} {
+		for namespace, bound := range bounds {
+			if bound < 1 {
+				return nil, fmt.Errorf("tasker: Config.%s of %s is %d; leave the namespace out for no bound, or its templates to have none of its tasks", name, namespace, bound)
+			}
+		}
+	}
 	if tasks, keys := config.Retention.Tasks, config.Retention.Keys; tasks != 0 && tasks < minRetention || keys != 0 && keys < minRetention {
 		return nil, fmt.Errorf("tasker: Config.Retention keeps tasks for %v and keys for %v; the least is %v, and 0 is for ever", tasks, keys, minRetention)
 	}
@@ -152,7 +164,8 @@ func New(config Config) (*Engine, error) {
 		config: config, store: config.Store, log: config.Logger,
 		chance: newChance(config.Seed),
 		texts:  map[string]*template.Template{},
-		plans:  map[planKey]*plan{}, latest: map[[2]string]*plan{},
+		plans:  map[planKey]*plan{}, own: map[ownName]*plan{},
+		opening: make(chan struct{}, 1),
 	}
 	return e, e.load()
 }
@@ -165,14 +178,15 @@ func (e *Engine) load() error {
 		problems = append(problems, found...)
 		problems = append(problems, e.checkTransactions(p)...)
 		key := planKey{t.Hash(), e.config.Environment}
-		if other := e.named(t.Namespace, t.Name, t.Version); other != nil && other.template.Hash() != t.Hash() {
+		name, newest := ownName{t.Namespace, t.Name, t.Version}, ownName{t.Namespace, t.Name, ""}
+		if other := e.own[name]; other != nil && other.template.Hash() != t.Hash() {
 			problems = append(problems, template.Problem{File: t.File(), Message: fmt.Sprintf("%s is there twice, the other in %s", t, other.template.File())})
 		}
 		e.plans[key], e.texts[t.Hash()] = p, t
 		e.runnable = append(e.runnable, TemplateKey{t.Namespace, t.Hash()})
-		name := [2]string{t.Namespace, t.Name}
-		if last := e.latest[name]; last == nil || t.NewerThan(last.template) {
-			e.latest[name] = p
+		e.own[name] = p
+		if last := e.own[newest]; last == nil || t.NewerThan(last.template) {
+			e.own[newest] = p
 		}
 	}
 	if len(problems) > 0 {
@@ -194,19 +208,6 @@ func (e *Engine) checkTransactions(p *plan) (problems template.Problems) {
 		}
 	}
 	return problems
-}
-
-// named finds a template by its name, the newest when version is "".
-func (e *Engine) named(namespace, name, version string) *plan {
-	if version == "" {
-		return e.latest[[2]string{namespace, name}]
-	}
-	for _, t := range e.config.Templates {
-		if t.Namespace == namespace && t.Name == name && t.Version == version {
-			return e.plans[planKey{t.Hash(), e.config.Environment}]
-		}
-	}
-	return nil
 }
 
 func (e *Engine) newID() ID {

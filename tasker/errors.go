@@ -29,7 +29,7 @@ const (
 	CodeNilError        = "HANDLER_NIL_ERROR"   // the handler returned a nil pointer as a non-nil error
 	CodeResult          = "RESULT_NOT_STORABLE" // no store can keep the result
 	CodeResultTooLarge  = "RESULT_TOO_LARGE"    // the result is over payload.MaxBytes, or the task over MaxTaskBytes
-	CodeErrorTooLarge   = "ERROR_TOO_LARGE"     // the error's text is over MaxErrorText
+	CodeErrorTooLarge   = "ERROR_TOO_LARGE"     // the error's code or text is over MaxErrorText
 	CodeInput           = "HANDLER_INPUT"       // the handler's input cannot be read from the task
 	CodeWorkerLost      = "WORKER_LOST"         // workers died during the step too often
 	CodeDeadline        = "TASK_DEADLINE"       // the task is past its max_duration_minutes
@@ -158,21 +158,50 @@ func verdict(err error, timedOut bool) *Error {
 // storable is the error with what no store keeps made visible, and refused
 // when it is too large.
 func (e *Error) storable() *Error {
-	if n := len(e.Message); n > MaxErrorText {
-		return Permanent(CodeErrorTooLarge, "the handler failed with %s and a text of %d bytes; the limit is %d", e.Code, n, MaxErrorText)
+	e.Code, e.Message = payload.Text(e.Code), payload.Text(e.Message)
+	if n := max(len(e.Code), len(e.Message)); n > MaxErrorText {
+		return Permanent(CodeErrorTooLarge, "the handler failed with %.60s and a text of %d bytes; the limit is %d", e.Code, n, MaxErrorText)
 	}
 	if e.Kind != KindPermanent {
 		e.Kind = KindRetryable
 	}
-	e.Code, e.Message = payload.Text(e.Code), payload.Text(e.Message)
 	if e.Context != nil {
-		kept := make(map[string]any, len(e.Context))
-		for key, value := range e.Context {
-			kept[payload.Text(key)] = storableValue(value)
-		}
-		e.Context = kept
+		e.Context = storableContext(e.Context)
 	}
 	return e
+}
+
+// storableContext is an error's context as it can be stored.
+func storableContext(context map[string]any) map[string]any {
+	kept, size := make(map[string]any, len(context)), 0
+	for key, value := range context {
+		raw := storableValue(value)
+		kept[payload.Text(key)] = raw
+		size += len(key) + len(raw)
+	}
+	if size > payload.MaxBytes {
+		return map[string]any{"context": notStored(size)}
+	}
+	return kept
+}
+
+// notStored stands in place of what is too large beside a result or an error.
+func notStored(size int) json.RawMessage {
+	raw, _ := json.Marshal(fmt.Sprintf("not stored: it has %d bytes; the limit is %d", size, payload.MaxBytes))
+	return raw
+}
+
+// size is how many bytes a storable error has, about.
+func (e *Error) size() int {
+	if e == nil {
+		return 0
+	}
+	n := len(e.Code) + len(e.Message)
+	for key, value := range e.Context {
+		raw, _ := value.(json.RawMessage)
+		n += len(key) + len(raw)
+	}
+	return n
 }
 
 // storableValue is a value as it can be stored. A value that cannot be is

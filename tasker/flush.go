@@ -60,7 +60,7 @@ func (w *worker) appendFor(h *held) (Append, bool) {
 		a.Change, a.State = FinishRow, h.task.State
 		w.engine.waiters.expect(h.row.ID)
 	case h.atRest(w):
-		a.Change, a.State, a.IfPoke, a.Awaits = ReleaseRow, h.task.State, h.poke, h.task.awaited()
+		a.Change, a.State, a.IfPoke, a.Awaits = ReleaseRow, h.task.State, h.poke, h.awaits()
 		if len(h.todo) > 0 {
 			a.WakeIn = 0 // we are stopping; others may go on at once
 		} else if !h.wake.IsZero() {
@@ -88,7 +88,11 @@ func (w *worker) appendFor(h *held) (Append, bool) {
 func sizeOf(events []Event) int {
 	n := 0
 	for i := range events {
-		n += len(events[i].Context) + len(events[i].Result) + len(events[i].Metadata)
+		e := &events[i]
+		n += len(e.Context) + len(e.Result) + len(e.Metadata) + len(e.Reason) + e.Error.size()
+		if e.Wait != nil {
+			n += len(e.Wait.Prompt)
+		}
 	}
 	return n
 }
@@ -137,7 +141,7 @@ func (w *worker) settleFlush(f flushed) {
 		case f.err != nil:
 			w.forget(h, ErrLeaseLost)
 		case !f.answers[i].Stored && !h.owned && !f.unclear:
-			w.refused(&f.appends[i], h.row.Namespace)
+			w.refused(h, &f.appends[i])
 			w.forget(h, ErrLeaseLost)
 		case !f.answers[i].Stored:
 			w.load(h)
@@ -249,12 +253,19 @@ func (w *worker) forget(h *held, cause error) {
 	h.refuseOffers()
 }
 
-// recorded tells of a record that is stored at the task's last position, and
-// of the domain events that follow from it.
+// recorded tells of a record that is stored at the task's last position, of the
+// domain events that follow from it, and of what its transaction has brought.
 func (w *worker) recorded(h *held, f *flight, at time.Time) {
 	w.engine.observed(&h.row, f.append.Record, h.seq, at)
 	w.engine.published(f.events, at)
+	if f.transact != nil {
+		f.transact.about.isStored()
+	}
 }
+
+// mostTold is how many task handlers may be at the ends of tasks at once: one
+// that is slow, or does not return, must not fill the process with them.
+const mostTold = 1000
 
 // ended tells those who wait for it, and the task handler, that a task has
 // ended.
@@ -264,7 +275,13 @@ func (w *worker) ended(h *held) {
 		return
 	}
 	finish, task := h.plan.submit.handler.finish, h.task
-	w.finishing.Go(func() {
+	if w.told.Load() >= mostTold {
+		w.engine.log.Warn("tasker: too many task handlers are at the ends of tasks; one is not told", "task", task.ID)
+		return
+	}
+	w.told.Add(1)
+	w.telling.Go(func() {
+		defer w.told.Add(-1)
 		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease)
 		defer cancel()
 		_, err := protect(func() (any, error) { finish(ctx, task); return nil, nil })

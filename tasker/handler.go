@@ -92,9 +92,9 @@ func OnSubmit[In, Out any](f func(ctx context.Context, in In) (Out, error)) Hand
 }
 
 // OnFinish adds a function to a task handler that sees each task when it has
-// ended. It is told at most once, by the worker that ended the task, and a
-// worker that dies at that moment tells nobody: work that must happen is a
-// step.
+// ended. It is told at most once, by the worker that ended the task: a worker
+// that dies at that moment tells nobody, nor does one on which a thousand of such
+// functions have not returned. Work that must happen is a step.
 func (h Handler) OnFinish(f func(ctx context.Context, ended *Task)) Handler {
 	h.finish = f
 	return h

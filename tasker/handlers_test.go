@@ -61,6 +61,7 @@ func TestAHandlerThatMisbehavesEndsInARecordedAttemptAndHurtsNobody(t *testing.T
 		{"fails with a NUL", doing(func(context.Context) error { return errors.New("a\x00b") }), tasker.KindRetryable, tasker.CodeUnexpected, `a\x00b`},
 		{"fails with text that is not UTF-8", doing(func(context.Context) error { return errors.New("a\xffb") }), tasker.KindRetryable, tasker.CodeUnexpected, `a\xffb`},
 		{"fails with a book", doing(func(context.Context) error { return errors.New(strings.Repeat("x", 16<<10+1)) }), tasker.KindPermanent, tasker.CodeErrorTooLarge, "16385 bytes"},
+		{"fails with a code that is a book", doing(func(context.Context) error { return tasker.Retryable(strings.Repeat("X", 16<<10+1), "no") }), tasker.KindPermanent, tasker.CodeErrorTooLarge, "16385 bytes"},
 		{"fails with figures that cannot be stored", doing(func(context.Context) error { return tasker.Permanent("MINE", "x").With("n", math.Inf(1)) }), tasker.KindPermanent, "MINE", "x"},
 		{"notes what cannot be stored", doing(func(ctx context.Context) error {
 			tasker.Annotate(ctx, "n", make(chan int))
@@ -204,35 +205,62 @@ steps:
 	}
 }
 
+func TestWhatAHandlerDoesToItsCopyOfAResultHarmsNobody(t *testing.T) {
+	t.Parallel()
+	scribble := func(raw json.RawMessage, _ bool) { copy(raw, "\"XXXX\"") }
+	s := start(t, `
+steps:
+  - {name: a, handler: {callable: fine}}
+  - {name: b, handler: {callable: scribbles}, dependencies: [a]}
+  - {name: c, handler: {callable: reads}, dependencies: [b]}`, tasker.Handlers{
+		"fine": fine,
+		"scribbles": doing(func(ctx context.Context) error {
+			scribble(tasker.Current(ctx).Result("a"))
+			scribble(tasker.Current(ctx).Context(), true)
+			return nil
+		}),
+		"reads": tasker.Step(func(ctx context.Context, in struct {
+			A string `result:"a"`
+		}) (string, error) {
+			return in.A + string(tasker.Current(ctx).Context()), nil
+		}),
+	})
+	if task := s.run(); string(task.Steps[0].Result) != `"fine"` || string(task.Steps[2].Result) != `"fine{}"` {
+		t.Errorf("the result is %s, and a later step has read %s", task.Steps[0].Result, task.Steps[2].Result)
+	}
+}
+
 func TestMiddlewareWrapsFromTheOutsideInAndTheObserverSeesTheWholeLog(t *testing.T) {
 	t.Parallel()
-	var order []string
-	layer := func(name string) tasker.Middleware {
-		return func(next tasker.Runner) tasker.Runner {
-			return func(ctx context.Context) (any, error) {
-				order = append(order, name)
-				return next(ctx)
+	synctest.Test(t, func(t *testing.T) {
+		var order []string
+		layer := func(name string) tasker.Middleware {
+			return func(next tasker.Runner) tasker.Runner {
+				return func(ctx context.Context) (any, error) {
+					order = append(order, name)
+					return next(ctx)
+				}
 			}
 		}
-	}
-	var seen []int64
-	s := start(t, `steps: [{name: a, handler: {callable: a}}]`, tasker.Handlers{"a": fine}, func(c *tasker.Config) {
-		c.Middleware = []tasker.Middleware{layer("outer"), layer("inner")}
-		c.Observe = func(_ tasker.Row, r tasker.Record) { seen = append(seen, r.Seq) }
-	})
-	id := s.submit()
-	s.await(id)
-	_ = s.Stats() // the loop has told the observer by then
-	log, err := s.History(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Join(order, " ") != "outer inner" {
-		t.Errorf("the layers run as %v", order)
-	}
-	for i := range log {
-		if i >= len(seen) || seen[i] != log[i].Seq {
-			t.Fatalf("the observer saw %v of %d records", seen, len(log))
+		var seen []int64
+		s := start(t, `steps: [{name: a, handler: {callable: a}}]`, tasker.Handlers{"a": fine}, func(c *tasker.Config) {
+			c.Middleware = []tasker.Middleware{layer("outer"), layer("inner")}
+			c.Observe = func(_ tasker.Row, r tasker.Record) { seen = append(seen, r.Seq) }
+		})
+		id := s.submit()
+		s.await(id)
+		synctest.Wait() // the loop has told the observer by then
+		log, err := s.History(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		if strings.Join(order, " ") != "outer inner" {
+			t.Errorf("the layers run as %v", order)
+		}
+		for i := range log {
+			if i >= len(seen) || seen[i] != log[i].Seq {
+				t.Fatalf("the observer saw %v of %d records", seen, len(log))
+			}
+		}
+	})
 }

@@ -2,15 +2,18 @@ package tasker
 
 import (
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 )
 
 // held is a task that a worker has, or is about to claim.
 type held struct {
-	row  Row
-	task *Task
-	plan *plan
+	row          Row
+	task         *Task
+	plan         *plan
+	share        *share // of its template
+	used, queued int    // of its steps: with a slot, and waiting for one
 
 	seq      int64 // position of the last record that is known to be stored
 	poke     int64 // the row's poke that the state has taken in
@@ -24,6 +27,7 @@ type held struct {
 	dirty    bool         // stands in worker.dirty
 	looking  bool         // the tasks that it awaits are being looked at
 	looked   bool         // they were, since the poke was read
+	children map[ID]bool  // those of them whose end pokes this task, and which no beat need look at
 	runs     map[int]*run // by step, those that run and those about to
 	todo     []int        // steps that may start
 	wake     time.Time    // by our clock; zero for never
@@ -42,8 +46,18 @@ type flight struct {
 	events   []publication
 }
 
+func (h *held) key() TemplateKey { return keyOf(&h.row) }
+
+// keyOf is the template that a task is of.
+func keyOf(row *Row) TemplateKey { return TemplateKey{row.Namespace, row.Hash} }
+
 // transacts says whether the flight belongs to a transaction of step i.
 func (f *flight) transacts(i int) bool { return f.transact != nil && f.transact.step == i }
+
+// awaits are the tasks whose end must be looked for while the task is at rest.
+func (h *held) awaits() []ID {
+	return slices.DeleteFunc(h.task.awaited(), func(id ID) bool { return h.children[id] })
+}
 
 func newHeld(p *plan, t *Task, log *Log) *held {
 	log.Row.Trace = t.Trace
@@ -132,7 +146,7 @@ func (w *worker) wakeTasks() {
 // stands empty for the time of a flush.
 func (w *worker) fill() {
 	for w.joined && !w.stopping && w.used < w.config.Concurrency+w.ahead {
-		h := w.ready.pick(w.mayStart)
+		h := w.ready.pick(func(h *held) bool { return h.share.hasSlot() })
 		if h == nil {
 			return
 		}
@@ -144,15 +158,6 @@ func (w *worker) fill() {
 		}
 		w.choose(h, i)
 	}
-}
-
-// mayStart says whether the limits allow another step of the task.
-func (w *worker) mayStart(h *held) bool {
-	if limit, ok := w.config.NamespaceConcurrency[h.row.Namespace]; ok && limit > 0 && w.usedBy[h.row.Namespace] >= limit {
-		return false
-	}
-	limit := h.plan.template.Concurrency
-	return limit == 0 || w.usedBy[h.row.Hash] < limit
 }
 
 func (w *worker) choose(h *held, i int) {
@@ -186,16 +191,6 @@ func (t *Task) resultFor(i int, name string) (json.RawMessage, bool) {
 		return nil, false
 	}
 	return t.Steps[from].Result, true
-}
-
-func (w *worker) takeSlot(h *held, n int) {
-	w.used += n
-	if len(w.config.NamespaceConcurrency) > 0 {
-		w.usedBy[h.row.Namespace] += n
-	}
-	if h.plan.template.Concurrency > 0 {
-		w.usedBy[h.row.Hash] += n
-	}
 }
 
 // settle takes the outcome of a run into the task.

@@ -3,6 +3,8 @@ package tasker_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -66,57 +68,135 @@ func TestTwoWorkersTogetherHaveNoMoreTasksThanTheNamespaceMay(t *testing.T) {
 	})
 }
 
-func TestARushOfANamespaceThatIsHeldBackLeavesRoomForTheOthersAndKeepsItsOwnPace(t *testing.T) {
+func TestARushThatIsHeldBackLeavesRoomForTheOthersAndKeepsItsOwnPace(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		const share, tasks = 4, 200
-		var rushing most
-		shares := func(c *tasker.Config) {
-			c.Concurrency, c.NamespaceConcurrency = 8, map[string]int{"rush": share}
-			rush, err := template.Parse("rush.yaml", []byte("name: t\nnamespace_name: rush\nversion: 1.0.0\nsteps: [{name: a, handler: {callable: rush}}]"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Templates = append(c.Templates, rush)
-		}
-		calm := doing(func(context.Context) error { time.Sleep(time.Second); return nil })
-		s := start(t, `steps: [{name: a, handler: {callable: calm}}]`,
-			tasker.Handlers{"calm": calm, "rush": rushing.during(10 * time.Second)}, func(c *tasker.Config) { c.Store = memory.New() }, shares)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
-		began := time.Now()
-		var rush []tasker.ID
-		for range tasks {
-			made, err := s.Submit(ctx, tasker.Request{Namespace: "rush", Name: "t", Context: map[string]any{}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			rush = append(rush, made.ID)
-		}
-		time.Sleep(time.Second)
-		for range 5 {
-			submitted := time.Now()
-			id := s.submit()
-			if task, err := s.Wait(ctx, id); err != nil || task.State != tasker.TaskComplete {
-				t.Fatalf("a task of the other namespace has come to %v, %v", task, err)
-			}
-			if took := time.Since(submitted); took > 2*time.Second {
-				t.Errorf("a task of a second took %v beside the rush", took)
-			}
-		}
-		for _, id := range rush {
-			if task, err := s.Wait(ctx, id); err != nil || task.State != tasker.TaskComplete {
-				t.Fatalf("a task of the rush has come to %v, %v", task, err)
-			}
-		}
-		if peak := rushing.peak.Load(); peak != share {
-			t.Errorf("at most %d tasks of the rush ran at once, want %d", peak, share)
-		}
-		least := tasks / share * 10 * time.Second
-		if took := time.Since(began); took > least+least/20 {
-			t.Errorf("the rush took %v; with its slots always full it takes %v", took, least)
-		}
+	const share = 4
+	for _, tt := range []struct {
+		name   string
+		limits string
+		shares map[string]int
+	}{
+		{"a namespace's share", "", map[string]int{"rush": share}},
+		{"a template's share", fmt.Sprintf("limits: {concurrency: %d}\n", share), nil},
+		{"a template's share of a namespace's larger one", fmt.Sprintf("limits: {concurrency: %d}\n", share), map[string]int{"rush": share + 2}},
+		{"a namespace's share, which its template's is larger than", fmt.Sprintf("limits: {concurrency: %d}\n", share+2), map[string]int{"rush": share}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { rush(t, share, tt.limits, tt.shares) })
+		})
+	}
+}
+
+// rush has tasks of one namespace wait for their few slots, and those of another
+// come to theirs at once.
+func rush(t *testing.T, share int, limits string, shares map[string]int) {
+	const tasks = 200
+	var rushing most
+	rush, err := template.Parse("rush.yaml", []byte("name: t\nnamespace_name: rush\nversion: 1.0.0\n"+limits+"steps: [{name: a, handler: {callable: rush}}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	calm := doing(func(context.Context) error { time.Sleep(time.Second); return nil })
+	s := start(t, `steps: [{name: a, handler: {callable: calm}}]`, tasker.Handlers{"calm": calm, "rush": rushing.during(10 * time.Second)}, func(c *tasker.Config) {
+		c.Concurrency, c.NamespaceConcurrency = 8, shares
+		c.Templates = append(c.Templates, rush)
 	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	began := time.Now()
+	var ids []tasker.ID
+	for range tasks {
+		made, err := s.Submit(ctx, tasker.Request{Namespace: "rush", Name: "t", Context: map[string]any{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, made.ID)
+	}
+	time.Sleep(time.Second)
+	for range 5 {
+		submitted := time.Now()
+		id := s.submit()
+		if task, err := s.Wait(ctx, id); err != nil || task.State != tasker.TaskComplete {
+			t.Fatalf("a task of the other namespace has come to %v, %v", task, err)
+		}
+		if took := time.Since(submitted); took > 2*time.Second {
+			t.Errorf("a task of a second took %v beside the rush", took)
+		}
+	}
+	for _, id := range ids {
+		if task, err := s.Wait(ctx, id); err != nil || task.State != tasker.TaskComplete {
+			t.Fatalf("a task of the rush has come to %v, %v", task, err)
+		}
+	}
+	if peak := int(rushing.peak.Load()); peak != share {
+		t.Errorf("at most %d tasks of the rush ran at once, want %d", peak, share)
+	}
+	least := time.Duration(tasks/share) * 10 * time.Second
+	if took := time.Since(began); took > least+least/20 {
+		t.Errorf("the rush took %v; with its slots always full it takes %v", took, least)
+	}
+}
+
+func TestATaskWithThousandsOfStepsLeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	const steps = 1000
+	for name, identity := range map[string]string{
+		"of another namespace": "namespace_name: other\n",
+		"that are more urgent": "namespace_name: test\npriority: 5\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				other, err := template.Parse("other.yaml", []byte("name: other\nversion: 1.0.0\n"+identity+"steps: [{name: a, handler: {callable: second}}]"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				var source strings.Builder
+				source.WriteString("steps:\n")
+				for i := range steps {
+					fmt.Fprintf(&source, "  - {name: s%d, handler: {callable: second}}\n", i)
+				}
+				s := start(t, source.String(), tasker.Handlers{"second": new(most).during(time.Second)}, func(c *tasker.Config) {
+					c.Concurrency, c.Templates = 8, append(c.Templates, other)
+				})
+				began := time.Now()
+				wide := s.submit()
+				for range 5 {
+					time.Sleep(10 * time.Second)
+					submitted := time.Now()
+					made, err := s.Submit(t.Context(), tasker.Request{Namespace: other.Namespace, Name: "other", Context: map[string]any{}})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if task := s.waits(made.ID); task.State != tasker.TaskComplete || time.Since(submitted) > 4*time.Second {
+						t.Errorf("a task of a second is %s after %v", task.State, time.Since(submitted))
+					}
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				task, err := s.Wait(ctx, wide)
+				if err != nil || task.State != tasker.TaskComplete || time.Since(began) > (steps/8+10)*time.Second {
+					t.Errorf("the large one is %v after %v, %v", task.State, time.Since(began), err)
+				}
+			})
+		})
+	}
+}
+
+func TestABoundThatBoundsNothingIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, bound := range []int{0, -1} {
+		for want, config := range map[string]tasker.Config{
+			"Config.NamespaceConcurrency of money is": {NamespaceConcurrency: map[string]int{"shop": 5, "money": bound}},
+			"Config.ClusterConcurrency of money is":   {ClusterConcurrency: map[string]int{"shop": 5, "money": bound}},
+		} {
+			config.Store = memory.New()
+			if _, err := tasker.New(config); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("a bound of %d gives %v", bound, err)
+			}
+		}
+	}
 }
 
 func TestATaskThatIsParkedTakesNoPlaceOfItsNamespace(t *testing.T) {

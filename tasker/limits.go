@@ -5,7 +5,7 @@ package tasker
 // templates ([template.MaxSteps]). What is larger is refused with a code, at
 // submit or as a permanent error of the step; nothing is ever cut short.
 const (
-	MaxErrorText    = 16 << 10 // bytes of an error's message
+	MaxErrorText    = 16 << 10 // bytes of an error's message, of its code, and of an operator's reason
 	MaxTaskBytes    = 64 << 20 // bytes of context and results of one task together
 	MaxLostAttempts = 3        // attempts that may be lost with their workers before a step is in error
 )

@@ -1,6 +1,7 @@
 package tasker
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -116,7 +117,11 @@ func (t *Task) failure(i int, err *Error, chance *rand.Rand) Event {
 
 // wholeMS rounds a wait up to the milliseconds that are stored.
 func wholeMS(d time.Duration) time.Duration {
-	return (d + time.Millisecond - 1).Truncate(time.Millisecond)
+	whole := d.Truncate(time.Millisecond)
+	if d > whole && d < math.MaxInt64-time.Millisecond { // the longest there is, which some use for ever, stays
+		whole += time.Millisecond
+	}
+	return whole
 }
 
 // lost is what is recorded of step i when its worker has died: the attempt

@@ -19,8 +19,19 @@ var (
 	ErrRefused = errors.New("that cannot be done now") // the step or the task is in the wrong state for it
 )
 
-// By says who does something to a task, and why. Both go into its history.
+// By says who does something to a task, and why. Both go into its history; the
+// actor has at most [MaxKey] bytes, the reason [MaxErrorText].
 type By struct{ Actor, Reason string }
+
+func (by By) check() error {
+	switch {
+	case len(by.Actor) > MaxKey:
+		return fmt.Errorf("the actor has %d bytes; the limit is %d", len(by.Actor), MaxKey)
+	case len(by.Reason) > MaxErrorText:
+		return fmt.Errorf("the reason has %d bytes; the limit is %d", len(by.Reason), MaxErrorText)
+	}
+	return nil
+}
 
 // Task reads a task as it stands. [ErrNotFound] when there is none.
 func (e *Engine) Task(ctx context.Context, id ID) (*Task, error) {
@@ -150,7 +161,7 @@ func (e *Engine) Answer(ctx context.Context, id ID, step string, answer any, by 
 	if err != nil {
 		return nil, fmt.Errorf("answer step %s of task %s: the answer cannot be stored: %w", step, id, err)
 	}
-	return e.steer(ctx, id, "answer step "+step+" of", by, func(t *Task) ([]Event, error) {
+	return e.steer(ctx, id, fmt.Sprintf("answer step %.255s of", step), by, func(t *Task) ([]Event, error) {
 		i, err := t.stepNamed(step)
 		if err != nil {
 			return nil, err
@@ -207,7 +218,7 @@ func (e *Engine) ResolveTask(ctx context.Context, id ID, by By) (*Task, error) {
 
 // steerStep does one thing to one step, from the states that the table allows.
 func (e *Engine) steerStep(ctx context.Context, id ID, step string, event Event, by By) (*Task, error) {
-	return e.steer(ctx, id, verbs[event.Kind]+" step "+step+" of", by, func(t *Task) ([]Event, error) {
+	return e.steer(ctx, id, fmt.Sprintf("%s step %.255s of", verbs[event.Kind], step), by, func(t *Task) ([]Event, error) {
 		i, err := t.stepNamed(step)
 		if err != nil {
 			return nil, err
@@ -247,7 +258,7 @@ func (t *Task) stepNamed(name string) (int, error) {
 		for i := range t.Steps {
 			names = append(names, t.Steps[i].Name)
 		}
-		return 0, fmt.Errorf("%w %q%s", ErrNoStep, name, template.Suggest(name, names))
+		return 0, fmt.Errorf("%w %.255q%s", ErrNoStep, name, template.Suggest(name, names))
 	}
 	return i, nil
 }
@@ -258,6 +269,9 @@ func (t *Task) stepNamed(name string) (int, error) {
 func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide func(*Task) ([]Event, error)) (*Task, error) {
 	sent := map[ID]*flight{} // by record
 	fail := func(err error) (*Task, error) { return nil, fmt.Errorf("%s task %s: %w", verb, id, err) }
+	if err := by.check(); err != nil {
+		return fail(err)
+	}
 	for unclear := error(nil); ; {
 		log, err := e.store.Load(ctx, id)
 		if err != nil {

@@ -97,9 +97,9 @@ func promptOf(v any) (json.RawMessage, error) {
 // Await parks the step until another task has ended, in whatever way, and
 // then gives that task as it ended. The wait ends at once when it is a
 // sub-task of this one, made by [Submit]; the end of any other task may be
-// noticed as late as a third of a lease after it. One that does not end
-// within expires fails the step with WAIT_EXPIRED; 0 is for as long as it
-// takes.
+// noticed as late as a third of a lease after it, and later where many hundreds
+// of tasks wait for such. One that does not end within expires fails the step
+// with WAIT_EXPIRED; 0 is for as long as it takes.
 func Await(ctx context.Context, task ID, expires time.Duration) (*Task, error) {
 	a := Current(ctx)
 	if a == nil || a.engine == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -233,6 +234,45 @@ func TestAStopTakesBackWhatNoHandlerHasSeen(t *testing.T) {
 			t.Errorf("in the end a is %s after %d attempts and %d lost ones", a.State, a.Attempts, a.LostAttempts)
 		}
 	})
+}
+
+func TestAFlushIsCutWhereItIsLargeWhateverMakesItSo(t *testing.T) {
+	t.Parallel()
+	const part, most = 500 << 10, 5 << 20
+	big := strings.Repeat("x", part)
+	for name, handler := range map[string]tasker.Handler{
+		"results":           giving(big),
+		"notes":             doing(func(ctx context.Context) error { tasker.Annotate(ctx, "note", big); return nil }),
+		"figures of errors": doing(func(context.Context) error { return tasker.Retryable("NO", "no").With("figure", big) }),
+		"questions": doing(func(ctx context.Context) error {
+			_, err := tasker.Ask[string](ctx, tasker.Question{Prompt: big})
+			return err
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var largest atomic.Int64
+				store := &between{Store: memory.New(), append: func(appends []tasker.Append, pass pass) ([]tasker.Appended, error) {
+					size := int64(0)
+					for i := range appends {
+						size += int64(len(tasker.AppendEvents(nil, appends[i].Record.Events)))
+					}
+					largest.Store(max(largest.Load(), size))
+					time.Sleep(time.Second)
+					return pass()
+				}}
+				s := start(t, `steps: [{name: a, handler: {callable: a}, retry: {limit: 2, backoff_base_ms: 60000}}]`, tasker.Handlers{"a": handler}, func(c *tasker.Config) { c.Store = store })
+				for range 50 {
+					s.submit()
+				}
+				time.Sleep(time.Minute)
+				if got := largest.Load(); got < part || got > most {
+					t.Errorf("the largest flush has %d bytes, want at most %d", got, most)
+				}
+			})
+		})
+	}
 }
 
 // transacting is a store whose transactions take a second to commit.

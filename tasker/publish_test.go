@@ -322,6 +322,41 @@ func TestASubscriberThatBlocksFailsOrPanicsHarmsNobody(t *testing.T) {
 	})
 }
 
+// What observes is called by the loop, which would wait for itself.
+func TestWhatObservesMayLookAtTheEngineAndEndSubscriptions(t *testing.T) {
+	t.Parallel()
+	var s shop
+	stop, ended := func() {}, false
+	release := make(chan struct{})
+	defer close(release)
+	s = open(t, fmt.Sprintf(everyCondition, "fast"), tasker.Handlers{"pay": fine}, func(c *tasker.Config) {
+		c.Observe = func(tasker.Row, tasker.Record) { s.Stats() }
+		c.ObserveEvents = func(n tasker.EventNotice) {
+			if n.Outcome == tasker.EventDropped && !ended {
+				ended = true
+				stop()
+			}
+		}
+	})
+	stop, err := s.Subscribe(tasker.Subscription{Name: "blocks", Pattern: "on.any", Buffer: 1, Handle: func(context.Context, tasker.DomainEvent) error { <-release; return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if task := s.waits(s.submit()); task.State != tasker.TaskComplete {
+			t.Fatalf("a task is %s", task.State)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := s.Stop(ctx); err != nil || !ended {
+		t.Errorf("the stop gives %v; the slow subscription was ended: %t", err, ended)
+	}
+}
+
 func TestStopGivesSubscribersTheGraceAndNoMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

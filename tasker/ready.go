@@ -24,7 +24,8 @@ type readyNamespace struct {
 	tasks taskHeap
 }
 
-// oldestEvery is how often the oldest task is picked, whatever its priority.
+// oldestEvery is how often the oldest task is picked, whatever its priority. It
+// is also how often the store is asked for the oldest.
 const oldestEvery = 8
 
 // push adds a task that has steps to start. A task that stands there already
@@ -48,8 +49,15 @@ func (r *ready) push(h *held) {
 // pick chooses the task whose step starts next, among those that may start
 // one now; nil when there is none. The task stays until remove.
 func (r *ready) pick(mayStart func(*held) bool) *held {
-	r.picks++
-	if r.picks%oldestEvery == 0 {
+	h := r.next(mayStart)
+	if h != nil {
+		r.picks++
+	}
+	return h
+}
+
+func (r *ready) next(mayStart func(*held) bool) *held {
+	if r.picks%oldestEvery == oldestEvery-1 {
 		if h := r.oldest.first(mayStart); h != nil {
 			return h
 		}

@@ -64,6 +64,7 @@ type outcome struct {
 func (w *worker) begin(r *run) {
 	r.ctx, r.cancel = context.WithCancelCause(WithAttempt(context.Background(), &r.about))
 	if r.transactional() {
+		r.about.transactional = true
 		w.boundTransaction(r)
 	}
 	if r.timeout > 0 {
@@ -82,7 +83,7 @@ func (w *worker) execute(r *run) {
 		if p := recover(); p != nil {
 			o.result, o.wait, o.err = nil, nil, panicked(p).storable()
 		}
-		o.metadata = r.about.Metadata()
+		o.metadata = r.about.notes()
 		r.cancel(nil)
 		w.post(o)
 	}()

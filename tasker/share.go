@@ -1,13 +1,90 @@
 package tasker
 
-// A namespace that is held to some of the slots is held to as much of what a
-// worker may hold: else a rush of its tasks, claimed and waiting for their few
-// slots, would leave no room to claim what others could start at once.
+import "slices"
 
-// mayHold says whether another task of a namespace may be taken.
-func (w *worker) mayHold(namespace string) bool {
-	limit := w.config.NamespaceConcurrency[namespace]
-	return (limit <= 0 || w.usedBy[namespace]+w.queuedBy[namespace] < holdPerSlot*limit) && w.hasPlace(namespace)
+// share is what a template's tasks have of the slots, or those of a namespace.
+// What is held to some of the slots is held to as much of what a worker may
+// hold: else a rush of it, claimed and waiting for its few slots, would leave no
+// room to claim what others could start at once.
+//
+// Nor may one task leave no room. Of a task with more steps than there are slots
+// those beyond that number come to nothing for a while, and are not counted.
+type share struct {
+	limit        int      // slots at once; 0 for no limit
+	used, queued int      // steps that have a slot, and steps that wait for one
+	beyond       int      // steps of tasks that have more than there are slots
+	of           *share   // a template's: that of its namespace
+	templates    []*share // a namespace's: those of its templates
+}
+
+// shareOf gives the share that a template's tasks have.
+func (w *worker) shareOf(key TemplateKey) *share {
+	if s := w.shares[key]; s != nil {
+		return s
+	}
+	s := &share{}
+	w.shares[key] = s
+	if key.Hash == "" {
+		s.limit = w.config.NamespaceConcurrency[key.Namespace]
+		w.namespaces = append(w.namespaces, s)
+		return s
+	}
+	s.limit, s.of = w.engine.limitOf(key.Hash), w.shareOf(TemplateKey{Namespace: key.Namespace})
+	s.of.templates = append(s.of.templates, s)
+	return s
+}
+
+// add counts steps that have a slot, and steps that wait for one.
+func (s *share) add(used, queued, beyond int) {
+	for ; s != nil; s = s.of {
+		s.used, s.queued, s.beyond = s.used+used, s.queued+queued, s.beyond+beyond
+	}
+}
+
+// hasSlot says whether another step may have a slot.
+func (s *share) hasSlot() bool {
+	for ; s != nil; s = s.of {
+		if s.limit > 0 && s.used >= s.limit {
+			return false
+		}
+	}
+	return true
+}
+
+// hasRoom says whether another task may be held and, with half, whether half of
+// what may be held is free.
+func (s *share) hasRoom(half bool) bool {
+	for ; s != nil; s = s.of {
+		least := 1
+		if half {
+			least = s.limit
+		}
+		if s.limit > 0 && holdPerSlot*s.limit-s.used-s.queued < least {
+			return false
+		}
+	}
+	return true
+}
+
+// heldBack is how many of the steps that wait for a slot must not have one, or
+// do not for a while.
+func (s *share) heldBack() int {
+	all := s.beyond
+	if len(s.templates) > 0 {
+		all = 0
+		for _, t := range s.templates {
+			all += t.heldBack()
+		}
+	}
+	if s.limit > 0 {
+		all = max(all, s.queued-max(0, s.limit-s.used))
+	}
+	return all
+}
+
+// mayHold says whether another task of a template may be taken.
+func (w *worker) mayHold(key TemplateKey) bool {
+	return w.shareOf(key).hasRoom(false) && w.hasPlace(key.Namespace)
 }
 
 // hasPlace says whether there may be a place left of those that all workers
@@ -32,10 +109,10 @@ func (w *worker) hold(h *held, n int) {
 
 // refused notes that a claim was refused: where it had a limit, the others may
 // have all places.
-func (w *worker) refused(a *Append, namespace string) {
+func (w *worker) refused(h *held, a *Append) {
 	if a.Limit > 0 {
-		w.refusedUntil[namespace] = w.now.Add(w.config.Poll)
-		w.full[namespace] = true
+		w.refusedUntil[h.row.Namespace] = w.now.Add(w.config.Poll)
+		w.full[h.key()] = true
 	}
 }
 
@@ -43,7 +120,7 @@ func (w *worker) refused(a *Append, namespace string) {
 // was under way, the task itself was offered for it.
 func (w *worker) claimed(h *held) {
 	if w.config.ClusterConcurrency[h.row.Namespace] > 0 {
-		w.full[h.row.Namespace] = true
+		w.full[h.key()] = true
 	}
 }
 
@@ -64,56 +141,54 @@ func (w *worker) places(keys []TemplateKey, most int) int {
 	return min(all, most)
 }
 
-// asksFor says whether the store is asked for tasks of a namespace: once half
-// of what may be held of it is free, as with all of them together.
-func (w *worker) asksFor(namespace string) bool {
-	limit := w.config.NamespaceConcurrency[namespace]
-	return (limit <= 0 || w.usedBy[namespace]+w.queuedBy[namespace] <= (holdPerSlot-1)*limit) && w.hasPlace(namespace)
+// asksFor says whether the store is asked for tasks of a template: once half of
+// what may be held of it is free, as with all of them together.
+func (w *worker) asksFor(key TemplateKey) bool {
+	return w.shareOf(key).hasRoom(true) && w.hasPlace(key.Namespace)
 }
 
 // wanted are the templates whose tasks the store is asked for.
 func (w *worker) wanted(keys []TemplateKey) []TemplateKey {
-	if len(w.config.NamespaceConcurrency)+len(w.config.ClusterConcurrency) == 0 {
-		return keys
-	}
-	var wanted []TemplateKey
-	for _, key := range keys {
-		if w.asksFor(key.Namespace) {
-			wanted = append(wanted, key)
-		} else {
-			w.full[key.Namespace] = true
+	return slices.DeleteFunc(slices.Clone(keys), func(key TemplateKey) bool {
+		if w.asksFor(key) {
+			return false
 		}
-	}
-	return wanted
+		w.full[key] = true
+		return true
+	})
 }
 
-// lookAtFull has the store asked again for namespaces that were left out, once
+// lookAtFull has the store asked again for templates that were left out, once
 // there is room for them.
 func (w *worker) lookAtFull() {
-	for namespace := range w.full {
-		if w.asksFor(namespace) {
-			delete(w.full, namespace)
+	for key := range w.full {
+		if w.asksFor(key) {
+			delete(w.full, key)
 			w.moreWork = !w.stopping
 		}
 	}
 }
 
 // competing is how many held steps have a slot or could take one now: all but
-// those whose namespace has its share.
+// those whose namespace or template has its share, or whose task has more than
+// its fill.
 func (w *worker) competing() int {
 	n := w.used + w.queued
-	for namespace, limit := range w.config.NamespaceConcurrency {
-		if limit > 0 {
-			n -= max(0, w.queuedBy[namespace]-max(0, limit-w.usedBy[namespace]))
-		}
+	for _, namespace := range w.namespaces {
+		n -= namespace.heldBack()
 	}
 	return n
 }
 
+// takeSlot counts slots that steps of a task take, or give back.
+func (w *worker) takeSlot(h *held, n int) { w.countSteps(h, n, 0) }
+
 // enqueue counts steps of a task that could start if there were slots.
-func (w *worker) enqueue(h *held, n int) {
-	w.queued += n
-	if len(w.config.NamespaceConcurrency) > 0 {
-		w.queuedBy[h.row.Namespace] += n
-	}
+func (w *worker) enqueue(h *held, n int) { w.countSteps(h, 0, n) }
+
+func (w *worker) countSteps(h *held, used, queued int) {
+	w.used, w.queued = w.used+used, w.queued+queued
+	before := max(0, h.used+h.queued-w.config.Concurrency)
+	h.used, h.queued = h.used+used, h.queued+queued
+	h.share.add(used, queued, max(0, h.used+h.queued-w.config.Concurrency)-before)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -48,6 +49,7 @@ func TestAStepThatAsksIsParkedAndGoesOnInTheSameAttempt(t *testing.T) {
 		if step := task.Steps[0]; task.State != tasker.TaskWaiting || step.State != tasker.StepWaiting || string(step.Wait.Prompt) != `"may we?"` {
 			t.Fatalf("the task is %s, its step %s with %v", task.State, step.State, step.Wait)
 		}
+		synctest.Wait() // until the worker has heard that the store has it
 		if held := s.Stats().Held; held != 0 {
 			t.Errorf("the worker holds %d tasks that only wait", held)
 		}
@@ -98,6 +100,22 @@ func TestAQuestionThatNobodyAnswersInTimeFailsTheStep(t *testing.T) {
 		}
 		if _, err := s.Answer(t.Context(), id, "ask", true, ops); !errors.Is(err, tasker.ErrRefused) {
 			t.Errorf("a late answer gets %v", err)
+		}
+	})
+}
+
+func TestAQuestionMayWaitAsLongAsTimeGoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, oneQuestion, tasker.Handlers{"ask": asking(tasker.Question{Expires: math.MaxInt64}), "pay": fine})
+		id := s.submit()
+		if task := s.await(id); task.State != tasker.TaskWaiting {
+			t.Fatalf("the task is %s with %v", task.State, task.Steps[0].Error)
+		}
+		time.Sleep(time.Hour)
+		s.must(s.Answer(t.Context(), id, "ask", tasker.Approval{Approved: true}, ops))
+		if task := s.waits(id); task.State != tasker.TaskComplete {
+			t.Errorf("the task is %s", task.State)
 		}
 	})
 }

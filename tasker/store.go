@@ -44,7 +44,8 @@ type Store interface {
 	Load(ctx context.Context, task ID) (Log, error)
 
 	// Candidates reads tasks that want work and that no living worker owns.
-	// Reading them claims nothing: the claim is an append.
+	// Reading them claims nothing: the claim is an append. One that cannot be
+	// read hurts no other.
 	Candidates(ctx context.Context, q CandidateQuery) (Candidates, error)
 
 	// Beat begins a worker's lease or renews it. ErrWorkerDead when the lease
@@ -143,6 +144,7 @@ type Log struct {
 	Row     Row
 	Records []Record
 	Now     time.Time
+	Fault   error // of a candidate: why it cannot be read, such as that a newer program has written it
 }
 
 // NewTask is a task to be stored. The store sets CreatedAt, State, WakeAt and
@@ -175,7 +177,7 @@ type Append struct {
 	WakeIn time.Duration // from the store's now; negative for not by itself
 	IfPoke int64         // for ReleaseRow: the poke that the writer has acted on
 	Poke   bool          // raise the row's poke: the writer is not the owner
-	Awaits []ID          // for ReleaseRow: the task is poked when one of these has ended, its children at once, others by a beat
+	Awaits []ID          // for ReleaseRow: the task is poked by a beat when one of these has ended. Its children poke it themselves
 	Limit  int           // for OwnRow: refused where the living own so many tasks of the namespace already; 0 for no limit
 
 	// Children are new tasks that are stored if the record is. Those whose
@@ -199,13 +201,14 @@ type CandidateQuery struct {
 	Templates []TemplateKey // that it has every handler of
 	Tag       string        // "" for any
 	Limit     int           // at most 1000
+	Oldest    bool          // by age alone: templates that are more urgent do not go before others
 }
 
 // TemplateKey is a namespace and the hash of one of its templates.
 type TemplateKey struct{ Namespace, Hash string }
 
 // Candidates answers a [CandidateQuery]: tasks round the namespaces, within
-// one by priority and age.
+// one by priority and age, or by age alone.
 type Candidates struct {
 	Logs     []Log
 	NextWake time.Time // the next time at which one will want work; zero for none

@@ -2,6 +2,7 @@ package tasker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -65,7 +66,9 @@ func (e *Engine) Submit(ctx context.Context, r Request) (Submission, error) {
 }
 
 // SubmitAll stores many tasks in one call. When one request is at fault,
-// nothing is stored.
+// nothing is stored. But that a key stands for other input is found only while
+// the tasks are stored: then the others are, and come with the error, and the
+// one that is refused has no ID.
 func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]Submission, error) {
 	if e.config.TraceSubmit == nil {
 		return e.submitAll(ctx, requests)
@@ -78,11 +81,11 @@ func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]Submissio
 	}
 	submissions, err := e.submitAll(ctx, requests)
 	for i := range done {
-		var id ID
-		if err == nil {
-			id = submissions[i].ID
+		if i < len(submissions) && !submissions[i].ID.IsZero() {
+			done[i](submissions[i].ID, nil)
+		} else {
+			done[i](ID{}, err)
 		}
-		done[i](id, err)
 	}
 	return submissions, err
 }
@@ -95,35 +98,41 @@ func (e *Engine) submitAll(ctx context.Context, requests []Request) ([]Submissio
 	for i := range requests {
 		var err error
 		if tasks[i], err = e.prepare(ctx, &requests[i]); err != nil {
-			if len(requests) > 1 {
-				err = fmt.Errorf("request %d of %d: %w", i+1, len(requests), err)
-			}
-			return nil, err
+			return nil, atRequest(i, len(requests), err)
 		}
 	}
 	rows, err := e.store.Submit(ctx, tasks)
 	if err != nil {
 		return nil, fmt.Errorf("submit: %w", err)
 	}
-	e.handOver(tasks, rows)
+	e.onceStored(ctx, func() { e.handOver(tasks, rows) })
 	submissions := make([]Submission, len(rows))
 	for i := range rows {
-		wanted := &tasks[i].Row
-		submissions[i] = Submission{ID: rows[i].ID, Existing: rows[i].ID != wanted.ID}
-		if submissions[i].Existing && rows[i].InputHash != wanted.InputHash {
-			return nil, &Rejected{Code: CodeKeyMismatch, Message: fmt.Sprintf("the idempotency key %q stands for task %s, which has other input", requests[i].IdempotencyKey, rows[i].ID)}
+		existing := rows[i].ID != tasks[i].Row.ID
+		if existing && rows[i].InputHash != tasks[i].Row.InputHash {
+			refused := &Rejected{Code: CodeKeyMismatch, Message: fmt.Sprintf("the idempotency key %q stands for task %s, which has other input", requests[i].IdempotencyKey, rows[i].ID)}
+			err = cmp.Or(err, atRequest(i, len(requests), refused))
+			continue
 		}
-		if !submissions[i].Existing {
+		submissions[i] = Submission{ID: rows[i].ID, Existing: existing}
+		if !existing {
 			rows[i].Trace = requests[i].trace
-			e.observed(&rows[i], tasks[i].Record, 1, rows[i].CreatedAt)
+			e.onceStored(ctx, func() { e.observed(&rows[i], tasks[i].Record, 1, rows[i].CreatedAt) })
 		}
 	}
-	return submissions, nil
+	return submissions, err
+}
+
+// atRequest says which of several requests an error is about.
+func atRequest(i, of int, err error) error {
+	if of == 1 {
+		return err
+	}
+	return fmt.Errorf("request %d of %d: %w", i+1, of, err)
 }
 
 // handOver tells this engine's own worker of new tasks, so that an idle one
-// need not ask the store for what was just in hand. Tasks of an open
-// transaction are not there yet; the store tells when they are.
+// need not ask the store for what was just in hand.
 func (e *Engine) handOver(tasks []NewTask, rows []Row) {
 	e.mu.Lock()
 	w := e.worker
@@ -149,9 +158,9 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (NewTask, error) {
 	if err := r.check(); err != nil {
 		return NewTask{}, err
 	}
-	p := e.named(r.Namespace, r.Name, r.Version)
+	p := e.own[ownName{r.Namespace, r.Name, r.Version}]
 	if p == nil {
-		return NewTask{}, &Rejected{Code: CodeUnknownTemplate, Message: fmt.Sprintf("there is no template %s/%s@%s%s", r.Namespace, r.Name, r.Version, template.Suggest(r.Namespace+"/"+r.Name, e.templateNames()))}
+		return NewTask{}, &Rejected{Code: CodeUnknownTemplate, Message: fmt.Sprintf("there is no template %.255s/%.255s@%.255s%s", r.Namespace, r.Name, r.Version, template.Suggest(r.Namespace+"/"+r.Name, e.templateNames()))}
 	}
 	input, err := inputOf(r.Context)
 	if err != nil {
@@ -208,8 +217,10 @@ func (r *Request) check() error {
 
 func (e *Engine) templateNames() []string {
 	var names []string
-	for key := range maps.Keys(e.latest) {
-		names = append(names, key[0]+"/"+key[1])
+	for key := range e.own {
+		if key.version == "" {
+			names = append(names, key.namespace+"/"+key.name)
+		}
 	}
 	return names
 }

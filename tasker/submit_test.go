@@ -4,9 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/memory"
@@ -111,6 +115,36 @@ func TestAHandlerReadsAWholeNumberHoweverItIsWritten(t *testing.T) {
 		step := s.await(submitted.ID).Steps[0]
 		if string(step.Result) != tt.result || step.Error != nil && step.Error.Code != tt.code {
 			t.Errorf("%s gives %s and %v, want %s%s", tt.input, step.Result, step.Error, tt.result, tt.code)
+		}
+	}
+}
+
+// A name is compared with all there are, letter by letter, and comes back in the
+// error.
+func TestANameThatNoneCanHaveIsNotLookedForLong(t *testing.T) {
+	t.Parallel()
+	const longest = 255
+	name := strings.Repeat("x", longest)
+	s := open(t, oneStep, tasker.Handlers{"a": fine}, func(c *tasker.Config) {
+		other, err := template.Parse("other.yaml", []byte("name: "+name+"\nnamespace_name: test\nversion: 1.0.0\nsteps: [{name: "+name+", handler: {callable: a}}]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Templates = append(c.Templates, other)
+	})
+	made, err := s.Submit(t.Context(), tasker.Request{Namespace: "test", Name: name, Context: map[string]any{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, long := range []string{name + "x", strings.Repeat("x", 1<<20)} {
+		_, err := s.Submit(t.Context(), tasker.Request{Namespace: "test", Name: long, Context: map[string]any{}})
+		var rejected *tasker.Rejected
+		if !errors.As(err, &rejected) || rejected.Code != tasker.CodeUnknownTemplate || strings.Contains(err.Error(), "mean") || len(err.Error()) > 1000 {
+			t.Errorf("a template that cannot be gives %.400v", err)
+		}
+		_, err = s.RetryStep(t.Context(), made.ID, long, ops)
+		if !errors.Is(err, tasker.ErrNoStep) || strings.Contains(err.Error(), "mean") || len(err.Error()) > 1000 {
+			t.Errorf("a step that cannot be gives %.400v", err)
 		}
 	}
 }
@@ -284,4 +318,101 @@ steps:
 	if err == nil || !strings.Contains(err.Error(), `there is no "totl" in tasker_test.cart; did you mean "total"?`) {
 		t.Errorf("a misspelt field of a result gives %v", err)
 	}
+}
+
+func TestOfManyRequestsOneWhoseKeyStandsForOtherInputIsRefusedAlone(t *testing.T) {
+	t.Parallel()
+	var seen, told []tasker.ID
+	s := open(t, oneStep, tasker.Handlers{"a": fine}, func(c *tasker.Config) {
+		c.Observe = func(row tasker.Row, _ tasker.Record) { seen = append(seen, row.ID) }
+		c.TraceSubmit = func(context.Context, string, string) (string, func(tasker.ID, error)) {
+			return "", func(id tasker.ID, err error) {
+				if id.IsZero() == (err == nil) {
+					t.Errorf("of a submit it is told %s and %v", id, err)
+				}
+				told = append(told, id)
+			}
+		}
+	})
+	with := func(key string, n int) tasker.Request {
+		r := request(map[string]int{"n": n})
+		r.IdempotencyKey = key
+		return r
+	}
+	first, err := s.Submit(t.Context(), with("order-1", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.SubmitAll(t.Context(), []tasker.Request{with("", 2), with("order-1", 3), with("order-1", 1), with("order-1", 4), with("", 5)})
+	var refused *tasker.Rejected
+	if !errors.As(err, &refused) || refused.Code != tasker.CodeKeyMismatch || !strings.HasPrefix(err.Error(), "request 2 of 5: ") {
+		t.Fatalf("the error is %v", err)
+	}
+	if len(all) != 5 || all[0].ID.IsZero() || all[1] != (tasker.Submission{}) || all[2] != (tasker.Submission{ID: first.ID, Existing: true}) || all[3] != (tasker.Submission{}) || all[4].ID.IsZero() {
+		t.Fatalf("the answers are %v", all)
+	}
+	for _, id := range []tasker.ID{all[0].ID, all[4].ID} {
+		s.task(id) // it is there
+	}
+	if want := []tasker.ID{first.ID, all[0].ID, all[4].ID}; !slices.Equal(seen, want) {
+		t.Errorf("the observer saw %v, want %v", seen, want)
+	}
+	if want := []tasker.ID{first.ID, all[0].ID, {}, first.ID, {}, all[4].ID}; !slices.Equal(told, want) {
+		t.Errorf("told are %v, want %v", told, want)
+	}
+}
+
+// What a worker learns of environments, and what submits look up, is the same;
+// the race detector sees who does so unguarded.
+func TestARequestMayNameAVersionWhileTasksOfOtherEnvironmentsAreClaimed(t *testing.T) {
+	t.Parallel()
+	const environments = 50
+	store := memory.New()
+	handlers := tasker.Handlers{"a": fine}
+	const source = `steps: [{name: a, handler: {callable: a}}]`
+	var ids []tasker.ID
+	for i := range environments {
+		elsewhere := open(t, source, handlers, func(c *tasker.Config) { c.Store, c.Environment = store, fmt.Sprintf("e%d", i) })
+		ids = append(ids, elsewhere.submit())
+	}
+	s := start(t, source, handlers, func(c *tasker.Config) { c.Store = store })
+	for range 10 * environments {
+		_, err := s.Submit(t.Context(), tasker.Request{Namespace: "test", Name: "t", Version: "1.0.0", Context: "no object"})
+		var rejected *tasker.Rejected
+		if !errors.As(err, &rejected) || rejected.Code != tasker.CodeInvalidInput {
+			t.Fatalf("the request gets %v", err)
+		}
+	}
+	for _, id := range ids {
+		if task := s.await(id); task.State != tasker.TaskComplete {
+			t.Errorf("a task of another environment is %s", task.State)
+		}
+	}
+}
+
+// silent is a store that answers nothing until the caller gives up.
+type silent struct{ tasker.Store }
+
+func (silent) SaveTemplates(ctx context.Context, _ []tasker.StoredTemplate, _ bool) ([]tasker.StoredTemplate, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestASubmitWaitsForASilentStoreNoLongerThanItsOwnTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, oneStep, tasker.Handlers{"a": fine}, func(c *tasker.Config) { c.Store = silent{memory.New()} })
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				began := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if _, err := s.Submit(ctx, request(map[string]any{})); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+					t.Errorf("after %v a submit gets %v", time.Since(began), err)
+				}
+			})
+		}
+		all.Wait()
+	})
 }

@@ -332,8 +332,10 @@ func (t *Task) awaited() (tasks []ID) {
 	if t.counts[StepWaiting] == 0 {
 		return nil
 	}
+	seen := map[ID]bool{{}: true} // a question awaits no task
 	for i := range t.Steps {
-		if wait := t.Steps[i].Wait; wait != nil && !wait.Task.IsZero() && !slices.Contains(tasks, wait.Task) {
+		if wait := t.Steps[i].Wait; wait != nil && !seen[wait.Task] {
+			seen[wait.Task] = true
 			tasks = append(tasks, wait.Task)
 		}
 	}

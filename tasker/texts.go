@@ -13,9 +13,16 @@ import (
 // have left there become known too: tasks that began with an older one go on
 // with it, where its handlers are still here.
 func (e *Engine) open(ctx context.Context) error {
-	e.opening.Lock()
-	defer e.opening.Unlock()
-	if e.opened {
+	if e.opened.Load() {
+		return nil
+	}
+	select {
+	case e.opening <- struct{}{}:
+		defer func() { <-e.opening }()
+	case <-ctx.Done():
+		return fmt.Errorf("save templates: %w", context.Cause(ctx))
+	}
+	if e.opened.Load() {
 		return nil
 	}
 	own := make([]StoredTemplate, len(e.config.Templates))
@@ -36,7 +43,7 @@ func (e *Engine) open(ctx context.Context) error {
 	if err := e.learn(ctx); err != nil {
 		return err
 	}
-	e.opened = true
+	e.opened.Store(true)
 	return nil
 }
 
@@ -129,6 +136,16 @@ func (e *Engine) text(row *Row) *template.Template {
 		return t.In(row.Environment)
 	}
 	return nil
+}
+
+// limitOf is how many steps of a template may run at once; 0 for no limit.
+func (e *Engine) limitOf(hash string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t := e.texts[hash]; t != nil {
+		return t.Concurrency
+	}
+	return 0
 }
 
 // templateKeys names what this engine can run.

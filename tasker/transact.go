@@ -44,10 +44,14 @@ func (w *worker) transact(r *run, o *outcome) {
 		if o.wait != nil {
 			return Append{}, ErrParked // nothing is left of it, and it runs again
 		}
-		o.metadata = r.about.Metadata()
+		o.metadata = r.about.notes()
 		reply := make(chan *flight, 1)
 		w.do(func() { w.offered(offer{o, reply}) })
-		if f = <-reply; f == nil {
+		select {
+		case f = <-reply:
+		case <-w.done: // the loop is over, and has no answer any more
+		}
+		if f == nil {
 			return Append{}, errUnwanted
 		}
 		return f.append, nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -39,12 +40,12 @@ type worker struct {
 	dirty   []*held  // have something to be stored
 	running map[*run]bool
 	crew    *crew
-	used    int            // slots taken, from the choice of a step to its outcome
-	usedBy  map[string]int // by namespace, and by template
+	used    int // slots taken, from the choice of a step to its outcome
 
-	queuedBy map[string]int  // by namespace, where those have limits
-	heldBy   map[string]int  // tasks by namespace, where all workers together have a limit
-	full     map[string]bool // namespaces whose tasks were left in the store
+	shares     map[TemplateKey]*share // of templates; with no hash, of namespaces
+	namespaces []*share
+	heldBy     map[string]int       // tasks by namespace, where all workers together have a limit
+	full       map[TemplateKey]bool // whose tasks were left in the store
 
 	refusedUntil map[string]time.Time // by namespace: the store has refused a claim for its limit
 
@@ -55,20 +56,26 @@ type worker struct {
 	ahead    int // and those before it: so many are started ahead of a slot
 	sweepAt  time.Time
 
-	flushing bool
-	spare    flushed // slices for the next flush to use
-	purging  bool
-	purgeAt  time.Time
-	claiming bool
-	moreWork bool      // the store may have more for us
-	claimAt  time.Time // when to ask it at the latest
+	flushing  bool
+	spare     flushed // slices for the next flush to use
+	purging   bool
+	purgeAt   time.Time
+	mostPurge int // how many tasks are deleted at once
+	claiming  bool
+	mostClaim int              // how many tasks the store is asked for at once
+	unfit     map[ID]time.Time // tasks that could not be taken, and until when they are passed over
+	rounds    int              // how often the store has offered what was taken
+	moreWork  bool             // the store may have more for us
+	claimAt   time.Time        // when to ask it at the latest
 
-	stopping  bool
-	cutOff    bool // handlers were told to end
-	finishing sync.WaitGroup
-	done      chan struct{}
-	timer     *time.Timer
-	alarm     time.Time
+	stats    stats
+	stopping bool
+	cutOff   bool           // handlers were told to end
+	telling  sync.WaitGroup // task handlers that see an end
+	told     atomic.Int64   // how many these are
+	done     chan struct{}
+	timer    *time.Timer
+	alarm    time.Time
 }
 
 // Start begins to run tasks. An engine that is not started submits and
@@ -89,10 +96,10 @@ func (e *Engine) Start(ctx context.Context) error {
 		now:     time.Now(),
 		held:    map[ID]*held{},
 		waiting: taskHeap{before: earlierWake, slot: amongWaiting},
-		running: map[*run]bool{}, stuck: map[*run]bool{}, usedBy: map[string]int{}, queuedBy: map[string]int{},
-		heldBy: map[string]int{}, full: map[string]bool{}, refusedUntil: map[string]time.Time{},
-		moreWork: true,
-		done:     make(chan struct{}),
+		running: map[*run]bool{}, stuck: map[*run]bool{}, shares: map[TemplateKey]*share{},
+		heldBy: map[string]int{}, full: map[TemplateKey]bool{}, refusedUntil: map[string]time.Time{},
+		unfit: map[ID]time.Time{}, mostClaim: maxClaim, mostPurge: purgeAtOnce, moreWork: true,
+		done: make(chan struct{}),
 	}
 	w.crew = newCrew(w.execute)
 	w.id, w.beatAt, w.joined = newID(w.now, e.chance), w.now, true
@@ -113,7 +120,8 @@ func (e *Engine) Start(ctx context.Context) error {
 // Stop ends the engine's work: nothing new starts, handlers that run may
 // finish until ctx ends, and are then told to end. What is not done stays in
 // the store for others. Stop returns an error that names the handlers that
-// would not end; their goroutines are left behind.
+// would not end, those of [Handler.OnFinish] among them; their goroutines are
+// left behind.
 func (e *Engine) Stop(ctx context.Context) error {
 	e.mu.Lock()
 	w := e.worker
@@ -137,10 +145,29 @@ func (e *Engine) Stop(ctx context.Context) error {
 			<-w.done
 		}
 	}
+	told := w.endsAreTold(ctx)
 	e.subscribers.stop(e.config.Grace)
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.config.Grace)
 	defer cancel()
-	return errors.Join(w.complaint(), e.store.Leave(leave, w.id))
+	return errors.Join(w.complaint(), told, e.store.Leave(leave, w.id))
+}
+
+// endsAreTold waits until the task handlers have seen the ends of their tasks:
+// until ctx ends, and then for the grace. The loop is over.
+func (w *worker) endsAreTold(ctx context.Context) error {
+	told := make(chan struct{})
+	go func() { w.telling.Wait(); close(told) }()
+	select {
+	case <-told:
+		return nil
+	case <-ctx.Done():
+	}
+	select {
+	case <-told:
+		return nil
+	case <-time.After(w.config.Grace):
+		return errors.New("stop: an OnFinish of a task handler does not return; its task has ended all the same")
+	}
 }
 
 // wind begins the stop: what nobody works on goes back to the store.
@@ -197,16 +224,22 @@ func (e *Engine) working() Stats {
 	if w == nil {
 		return Stats{}
 	}
-	answer := make(chan Stats, 1)
-	w.do(func() {
-		answer <- Stats{Held: len(w.held), Running: len(w.running), Stuck: len(w.stuck), Queued: w.queued}
-	})
-	select {
-	case s := <-answer:
-		return s
-	case <-w.done:
-		return Stats{}
-	}
+	w.stats.mu.Lock()
+	defer w.stats.mu.Unlock()
+	return w.stats.Stats
+}
+
+// stats is what the last turn of the loop has left. Nobody has to wait for the
+// loop to see it, so that an observer, which the loop itself calls, may look.
+type stats struct {
+	mu sync.Mutex
+	Stats
+}
+
+func (w *worker) count() {
+	w.stats.mu.Lock()
+	defer w.stats.mu.Unlock()
+	w.stats.Stats = Stats{Held: len(w.held), Running: len(w.running), Stuck: len(w.stuck), Queued: w.queued}
 }
 
 // inbox is what other goroutines have for the loop.
@@ -272,6 +305,7 @@ func (w *worker) loop() {
 		w.sweep()
 		w.serve()
 		w.fill()
+		w.count()
 		w.flush()
 		w.claim()
 		w.beat()
@@ -279,7 +313,6 @@ func (w *worker) loop() {
 		w.setAlarm()
 	}
 	w.crew.leave()
-	w.finishing.Wait()
 }
 
 // over says that a stopping worker has nothing left to do.
@@ -316,7 +349,7 @@ func (w *worker) setAlarm() {
 		sooner(w.waiting.tasks[0].wake)
 	}
 	sooner(w.sweepAt)
-	if !w.purging {
+	if !w.purging && !w.stopping {
 		sooner(w.purgeAt)
 	}
 	if !next.Equal(w.alarm) {

@@ -3,6 +3,7 @@ package history
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,7 +83,14 @@ func tell(e *tasker.Event) string {
 
 // byHand says who did something, and why.
 func byHand(e *tasker.Event) string {
-	return strings.TrimSuffix(fmt.Sprintf(" by %s: %s", e.Actor, e.Reason), ": ")
+	by := " by hand"
+	if e.Actor != "" {
+		by = " by " + Line(e.Actor)
+	}
+	if e.Reason == "" {
+		return by
+	}
+	return by + ": " + Line(e.Reason)
 }
 
 // subject is what an event is about.
@@ -93,10 +101,24 @@ func subject(e *tasker.Event) string {
 	return e.Step
 }
 
-// short keeps a line a line.
+// Line is a text on one line of a terminal: blanks of any kind are one blank,
+// and what would steer the terminal is spelled out, such as \x1b.
+func Line(s string) string {
+	var b strings.Builder
+	for _, r := range strings.Join(strings.Fields(s), " ") {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
+}
+
+// short is a line that is not too long.
 func short(s string) string {
 	const limit = 100
-	r := []rune(strings.Join(strings.Fields(s), " "))
+	r := []rune(Line(s))
 	if len(r) > limit {
 		return string(r[:limit]) + " …"
 	}

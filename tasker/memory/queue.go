@@ -38,8 +38,10 @@ func moreUrgent(a, b *entry) bool {
 	if a.row.Priority != b.row.Priority {
 		return a.row.Priority > b.row.Priority
 	}
-	return bytes.Compare(a.row.ID[:], b.row.ID[:]) < 0
+	return older(a, b)
 }
+
+func older(a, b *entry) bool { return bytes.Compare(a.row.ID[:], b.row.ID[:]) < 0 }
 
 // sleepers is a heap of what will want work later, the earliest first. It has
 // nothing else, so that its first one tells the next wake.
@@ -117,6 +119,10 @@ func (s *Store) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker
 	defer s.mu.Unlock()
 	now := time.Now()
 	found := tasker.Candidates{Now: now}
+	order := moreUrgent
+	if q.Oldest {
+		order = older
+	}
 	var given []*entry
 	namespaces := s.namespacesFor(&q)
 	for _, n := range namespaces {
@@ -130,7 +136,7 @@ func (s *Store) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker
 	for len(namespaces) > 0 && len(given) < q.Limit {
 		s.turn++
 		n := s.turn % len(namespaces)
-		e := popUrgent(namespaces[n].queues, now)
+		e := popFirst(namespaces[n].queues, now, order)
 		if e == nil {
 			namespaces = slices.Delete(namespaces, n, n+1)
 			continue
@@ -184,13 +190,13 @@ func (s *Store) namespacesFor(q *tasker.CandidateQuery) []namespace {
 	return found
 }
 
-// popUrgent takes the most urgent task out of a namespace's queues, passing
-// over those that want no work any more.
-func popUrgent(queues []*queue, now time.Time) *entry {
+// popFirst takes the first task out of a namespace's queues, passing over those
+// that want no work any more.
+func popFirst(queues []*queue, now time.Time, before func(a, b *entry) bool) *entry {
 	for {
 		var best *queue
 		for _, q := range queues {
-			if len(q.ready) > 0 && (best == nil || moreUrgent(q.ready[0], best.ready[0])) {
+			if len(q.ready) > 0 && (best == nil || before(q.ready[0], best.ready[0])) {
 				best = q
 			}
 		}

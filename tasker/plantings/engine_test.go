@@ -106,7 +106,7 @@ var inTheEngine = []planting{
 		inEngine("TestTwoWorkersTogetherHaveNoMoreTasksThanTheNamespaceMay"),
 	}, {
 		"engine: nothing is deleted",
-		[]change{{"tasker/purge.go", "w.store.Purge(ctx, w.config.Retention, purgeAtOnce)", "w.store.Purge(ctx, Retention{}, purgeAtOnce)"}},
+		[]change{{"tasker/purge.go", "w.store.Purge(ctx, w.config.Retention, limit)", "w.store.Purge(ctx, Retention{}, limit)"}},
 		inEngine("TestAWorkerDeletesWhatEndedLongAgo"),
 	}, {
 		"engine: what an operator left to run is not woken",
@@ -140,6 +140,21 @@ var inTheEngine = []planting{
 		"engine: a place under a limit that is left after a claim is not asked for",
 		[]change{{flushing, "\t\tw.claimed(h)\n", ""}},
 		inEngine("TestPlacesUnderALimitOfTheClusterAreTakenAsSoonAsTheyAreFree"),
+	}, {
+		"engine: a store that cannot give so many tasks in its time is asked for as many again",
+		[]change{{claiming, "w.mostClaim = max(1, limit/2)", "_ = limit"}},
+		inEngine("TestTasksThatAreTooMuchForTheStoreAtOnceAreClaimedAndDeletedByAndBy"),
+	}, {
+		"engine: the store is never asked for the oldest",
+		[]change{{claiming, "q.Oldest = w.rounds", "q.Oldest = false && w.rounds"}},
+		inEngine("TestWhatIsLessUrgentIsNotLeftInTheStoreForEver"),
+	}, {
+		"engine: a template's tasks take all room, though it is held to a few slots",
+		[]change{
+			{"tasker/share.go", "s.limit > 0 && holdPerSlot*s.limit", "s.limit > 0 && s.of == nil && holdPerSlot*s.limit"},
+			{"tasker/share.go", "all += t.heldBack()", "_ = t"},
+		},
+		inEngine("TestARushThatIsHeldBackLeavesRoomForTheOthersAndKeepsItsOwnPace/a template's share"),
 	}, {
 		"engine: a place under a limit that a task of ours gives back is not asked for",
 		[]change{{"tasker/share.go", "delete(w.refusedUntil, namespace)", "_ = 0"}},

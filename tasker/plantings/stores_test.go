@@ -72,6 +72,10 @@ var inMemory = []planting{
 		[]change{{memoryAppends, "(writer == nil || !now.Before(writer.until))", "writer == nil"}},
 		onMemory("claim/a worker whose lease has run out claims nothing, though nobody has noticed"),
 	}, {
+		"memory: who asks for the oldest is offered the most urgent",
+		[]change{{memoryQueues, "order = older", "order = moreUrgent"}},
+		onMemory("candidates/who asks for the oldest is offered them round the namespaces, however urgent others are"),
+	}, {
 		"memory: a task is offered to those with another template",
 		[]change{{memoryQueues, "!slices.Contains(q.Templates, key.template)", "!slices.ContainsFunc(q.Templates, func(k tasker.TemplateKey) bool { return k.Namespace == key.template.Namespace })"}},
 		onMemory("candidates/only tasks of the templates asked for are offered"),
@@ -111,6 +115,10 @@ var inPostgres = []planting{
 		"postgres: a record is kept whose children are not",
 		[]change{{postgresAppends, "s.append(ctx, tx, appends)", "s.append(ctx, s.pool, appends)"}},
 		test{"tasker/postgres", "TestARecordWhoseChildrenCannotBeStoredIsNotStored"},
+	}, {
+		"postgres: who asks for the oldest is offered the most urgent",
+		[]change{{statements + "candidates.sql", "case when $5::boolean then 0 else priority end", "case when $5::boolean then priority else priority end"}},
+		onPostgres("candidates/who asks for the oldest is offered them round the namespaces, however urgent others are"),
 	}, {
 		"postgres: the record of a writer that is behind is stored all the same",
 		[]change{{statements + "append_one.sql", "last.seq = $2::int", "last.seq >= $2::int"}},

@@ -23,7 +23,7 @@ func (s *Store) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker
 	batch := &pgx.Batch{}
 	batch.Queue(s.sql["next_wake"], templates, q.Tag)
 	batch.Queue(s.sql["in_order"])
-	batch.Queue(s.sql["candidates"], templates, namespaces, q.Tag, q.Limit)
+	batch.Queue(s.sql["candidates"], templates, namespaces, q.Tag, q.Limit, q.Oldest)
 	answers := s.pool.SendBatch(ctx, batch)
 	defer answers.Close()
 	var found tasker.Candidates
@@ -47,7 +47,8 @@ func (s *Store) Candidates(ctx context.Context, q tasker.CandidateQuery) (tasker
 			if err := r.Scan(targets...); err != nil {
 				return err
 			}
-			return read.add(&row, &record)
+			read.add(&row, &record)
+			return nil
 		})
 	}
 	if err == nil {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,8 +18,6 @@ import (
 // ends with the transaction, so it cannot be left behind, not even behind a
 // proxy. Many processes may do this at once: one does the work.
 func migrate(ctx context.Context, pool *pgxpool.Pool, schema string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
 	files := read(migrationFiles, "migrations", schema)
 	steps := slices.Sorted(maps.Keys(files))
 	newest := numberOf(steps[len(steps)-1])

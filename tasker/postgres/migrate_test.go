@@ -1,13 +1,17 @@
 package postgres_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/postgres"
 	"github.com/tasker-systems/tasker-go/tasker/taskertest"
 )
@@ -112,6 +116,41 @@ func TestMigrationsAreNumberedInARow(t *testing.T) {
 	for i, name := range migrationNames(t) {
 		if m := form.FindStringSubmatch(name); m == nil || m[1] != fmt.Sprintf("%03d", i+1) {
 			t.Errorf("migration %d is called %s", i+1, name)
+		}
+	}
+}
+
+func TestATaskThatANewerProgramHasWrittenStandsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	store := open(t)
+	for what, write := range map[string]string{
+		"a record": `update {schema}.records set events = '[{"kind":"teleported"}]' where task = $1 and seq = 1`,
+		"a row":    `update {schema}.tasks set state = 'teleported' where id = $1`,
+	} {
+		task := waitingTask(t, store)
+		store.exec(t, write, task.ID.String())
+		_, err := store.Load(t.Context(), task.ID)
+		if err == nil || !strings.Contains(err.Error(), task.ID.String()) || !strings.Contains(err.Error(), "a newer program has written it") {
+			t.Errorf("who reads it is told %v", err)
+		}
+		other := waitingTask(t, store)
+		engine, err := tasker.New(tasker.Config{
+			Store: store, Templates: templates(t, "steps: [{name: a, handler: {callable: fine}}]"), Handlers: handlers,
+			Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := engine.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if done, err := engine.Wait(ctx, other.ID); err != nil || done.State != tasker.TaskComplete {
+			t.Errorf("beside %s that cannot be read, another task has come to %v, %v", what, done, err)
+		}
+		if err := engine.Stop(ctx); err != nil {
+			t.Error(err)
 		}
 	}
 }

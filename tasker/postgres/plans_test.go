@@ -19,17 +19,18 @@ import (
 	"github.com/tasker-systems/tasker-go/tasker/taskertest"
 )
 
-// fill puts a past into a store: finished tasks by the hundred thousand, and
-// some of every other kind.
-func fill(t *testing.T, s *pgStore, tasks int) {
+// fill puts a past into a store: so many tasks that have ended, but for those
+// that are open, half of them at rest. Nothing is updated: what a row was before
+// stays in the indexes for as long as some other test has a transaction open.
+func fill(t *testing.T, s *pgStore, tasks, open int) {
 	t.Helper()
 	if _, err := s.SaveTemplates(t.Context(), []tasker.StoredTemplate{{Namespace: "test", Name: "t", Version: "1.0.0", Hash: "h", Source: "x", Steps: []string{"a"}}}, true); err != nil {
 		t.Fatal(err)
 	}
 	s.exec(t, `insert into {schema}.tasks (id, template, environment, namespace, name, priority, tag, identity, holds_identity, retry_ended, input_hash, state, ready, wake_at, created_at, finished_at)
-		select gen_random_uuid(), (select id from {schema}.templates), 'test', 'test', 't', n % 3, '', 'key:' || n, true, false, '', case when n % 100 = 0 then 'pending' else 'complete' end,
-		       n % 200 = 0, case when n % 100 = 0 then now() + case when n % 200 = 0 then interval '0' else interval '1 hour' end end, now(), case when n % 100 <> 0 then now() end
-		  from generate_series(1, $1::int) as n`, tasks)
+		select gen_random_uuid(), (select id from {schema}.templates), 'test', 'test', 't', n % 3, '', 'key:' || n, true, false, '', case when open then 'pending' else 'complete' end,
+		       open and n % 2 = 0, case when open then now() + case when n % 2 = 0 then interval '0' else interval '1 hour' end end, now(), case when not open then now() end
+		  from (select n, n <= $2::int as open from generate_series(1, $1::int) as n order by random()) as n`, tasks, open)
 	s.exec(t, `insert into {schema}.records (task, seq, id, events) select t.id, n, gen_random_uuid(), '[]' from {schema}.tasks t cross join generate_series(1, 4) as n`)
 }
 
@@ -46,14 +47,14 @@ func TestEveryPlanUsesAnIndexAndIsTooCheapToCompile(t *testing.T) {
 	t.Parallel()
 	const compiledFrom = 100_000 // jit_above_cost, by default
 	store := open(t)
-	fill(t, store, 50_000)
+	fill(t, store, 50_000, 500)
 	for _, statistics := range []string{"without statistics", "with statistics"} {
 		if statistics == "with statistics" {
 			store.exec(t, "analyze {schema}.tasks")
 			store.exec(t, "analyze {schema}.records")
 		}
 		for name, sql := range postgres.StatementsFor(store.schema) {
-			if slices.Contains([]string{"lock_templates", "rows", "idle", "no_worker"}, name) { // a command; parts of statements
+			if slices.Contains([]string{"lock_templates", "rows", "not_ended", "idle", "no_worker"}, name) { // a command; parts of statements
 				continue
 			}
 			plan := genericPlan(t, store, name, sql)
@@ -107,7 +108,7 @@ func genericPlan(t *testing.T, s *pgStore, name, sql string) (plan string) {
 func TestAClaimAmongManyFinishedTasksReadsLittle(t *testing.T) {
 	t.Parallel()
 	store := open(t)
-	fill(t, store, 50_000)
+	fill(t, store, 50_000, 500)
 	store.exec(t, "vacuum analyze {schema}.tasks")
 	var buffers int
 	var plan string
@@ -116,7 +117,7 @@ func TestAClaimAmongManyFinishedTasksReadsLittle(t *testing.T) {
 		if _, err := tx.Exec(t.Context(), statements["in_order"]); err != nil {
 			return err
 		}
-		rows, err := tx.Query(t.Context(), "explain (analyze, buffers, format text) "+statements["candidates"], []int32{1}, []string{"test"}, "", 10)
+		rows, err := tx.Query(t.Context(), "explain (analyze, buffers, format text) "+statements["candidates"], []int32{1}, []string{"test"}, "", 10, false)
 		if err != nil {
 			return err
 		}
@@ -130,6 +131,36 @@ func TestAClaimAmongManyFinishedTasksReadsLittle(t *testing.T) {
 	}
 	if buffers == 0 || buffers > 200 {
 		t.Errorf("claiming 10 of 50,000 tasks reads %d buffers, want at most 200\n%s", buffers, plan)
+	}
+}
+
+func TestAListOfWhatHasNotEndedReadsLittleAmongManyThatHave(t *testing.T) {
+	t.Parallel()
+	const ended, each = 50_000, 10
+	store := open(t)
+	fill(t, store, ended, 0)
+	for i, state := range []string{"pending", "in_progress", "waiting_for_retry", "waiting", "blocked_by_failures"} {
+		store.exec(t, `insert into {schema}.tasks (id, template, environment, namespace, name, priority, tag, identity, holds_identity, retry_ended, input_hash, state, ready, owner, wake_at, created_at)
+			select gen_random_uuid(), (select id from {schema}.templates), 'test', 'test', 't', 0, '', $1 || n, true, false, '', $1, $2, case when $3 then gen_random_uuid() end, case when $4 then now() + interval '1 hour' end, now()
+			  from generate_series(1, $5::int) as n`, state, i == 0, i == 1, i == 2, each)
+	}
+	store.exec(t, "vacuum analyze {schema}.tasks")
+	for name, filter := range map[string]tasker.Filter{
+		"pending":                {States: []tasker.TaskState{tasker.TaskPending}},
+		"in progress":            {States: []tasker.TaskState{tasker.TaskInProgress}},
+		"waiting":                {States: []tasker.TaskState{tasker.TaskWaiting}},
+		"blocked, and waiting":   {States: []tasker.TaskState{tasker.TaskBlocked, tasker.TaskWaitingForRetry, tasker.TaskInProgress}},
+		"idle":                   {Idle: time.Hour},
+		"that nobody works on":   {NoWorker: true},
+		"blocked in a namespace": {Namespace: "test", Name: "t", States: []tasker.TaskState{tasker.TaskBlocked}},
+	} {
+		text, args := store.List(&filter)
+		var buffers int
+		plan := lines(t, store, "explain (analyze, buffers, format text) "+text, args...)
+		_, _ = fmt.Sscanf(regexp.MustCompile(`hit=\d+`).FindString(plan), "hit=%d", &buffers)
+		if buffers == 0 || buffers > 500 {
+			t.Errorf("to list tasks %s among %d that have ended reads %d buffers, want at most 500\n%s", name, ended, buffers, plan)
+		}
 	}
 }
 

@@ -49,11 +49,20 @@ type Options struct {
 	// another connection wants this.
 	NoListen bool
 
-	// Timeout bounds every call of the database. Defaults to 5 s.
+	// Timeout bounds every call of the database, and for Open each try to
+	// connect, unless the URL has a connect_timeout. Defaults to 5 s.
 	Timeout time.Duration
 
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
+}
+
+// patience is how long a call of the database may take.
+func (o Options) patience() time.Duration {
+	if o.Timeout <= 0 {
+		return 5 * time.Second
+	}
+	return o.Timeout
 }
 
 // Store keeps tasks in PostgreSQL. Any number of processes may share a
@@ -84,6 +93,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "tasker"
+	}
+	if config.ConnConfig.ConnectTimeout == 0 { // a host that says nothing is given up, and the next one tried
+		config.ConnConfig.ConnectTimeout = o.patience()
 	}
 	for name, value := range cheaper {
 		config.ConnConfig.RuntimeParams[name] = value
@@ -135,20 +147,19 @@ func New(ctx context.Context, pool *pgxpool.Pool, o Options) (*Store, error) {
 	if !schemaName.MatchString(o.Schema) {
 		return nil, fmt.Errorf("postgres: the schema's name %q is not made of a-z, 0-9 and _, at most 63 of them", o.Schema)
 	}
-	if o.Timeout <= 0 {
-		o.Timeout = 5 * time.Second
-	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	prepare := migrate
+	prepare, within := migrate, time.Minute
 	if o.Existing {
-		prepare = checkVersion
+		prepare, within = checkVersion, o.patience()
 	}
-	if err := prepare(ctx, pool, o.Schema); err != nil {
+	bounded, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	if err := prepare(bounded, pool, o.Schema); err != nil {
 		return nil, fmt.Errorf("postgres: schema %s: %w", o.Schema, err)
 	}
-	s := &Store{pool: pool, sql: statementsFor(o.Schema), timeout: o.Timeout, log: o.Logger}
+	s := &Store{pool: pool, sql: statementsFor(o.Schema), timeout: o.patience(), log: o.Logger}
 	s.looked.Store(&pgtype.UUID{Valid: true})
 	s.ears.init(s, o)
 	return s, nil

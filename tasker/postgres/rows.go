@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,31 +100,29 @@ func uuid(id tasker.ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: !id.I
 type logs struct {
 	rows
 	records [][]tasker.Record
+	faults  []error // why one cannot be read
 }
 
 // add takes a task's row with one of its records. They come sorted by task
 // and position.
-func (ls *logs) add(row *rowTarget, record *recordTarget) error {
+func (ls *logs) add(row *rowTarget, record *recordTarget) {
 	if n := len(ls.read); n == 0 || ls.read[n-1].ID != row.id.Bytes {
-		if err := ls.rows.add(row); err != nil {
-			return err
-		}
-		ls.records = append(ls.records, nil)
+		fault := ls.rows.add(row)
+		ls.records, ls.faults = append(ls.records, nil), append(ls.faults, fault)
 	}
+	last := len(ls.read) - 1
 	r, err := record.record()
-	if err != nil {
-		return fmt.Errorf("task %s, record %d: %w", tasker.ID(row.id.Bytes), record.seq, err)
+	if err != nil && ls.faults[last] == nil {
+		ls.faults[last] = fmt.Errorf("task %s, record %d: %w; a newer program has written it", tasker.ID(row.id.Bytes), record.seq, err)
 	}
-	last := &ls.records[len(ls.records)-1]
-	*last = append(*last, r)
-	return nil
+	ls.records[last] = append(ls.records[last], r)
 }
 
 // logs gives what was read, at a time.
 func (ls *logs) logs(now time.Time) []tasker.Log {
 	all := make([]tasker.Log, len(ls.read))
 	for i := range all {
-		all[i] = tasker.Log{Row: ls.read[i], Records: ls.records[i], Now: now}
+		all[i] = tasker.Log{Row: ls.read[i], Records: ls.records[i], Now: now, Fault: ls.faults[i]}
 	}
 	return all
 }
@@ -138,7 +137,8 @@ func (s *Store) Load(ctx context.Context, task tasker.ID) (tasker.Log, error) {
 		if err := r.Scan(row.columns(append(record.columns(), &now)...)...); err != nil {
 			return err
 		}
-		return found.add(&row, &record)
+		found.add(&row, &record)
+		return nil
 	})
 	if err == nil {
 		err = s.nameTemplates(ctx, s.in(ctx), &found.rows)
@@ -149,7 +149,8 @@ func (s *Store) Load(ctx context.Context, task tasker.ID) (tasker.Log, error) {
 	if len(found.read) == 0 {
 		return tasker.Log{}, s.missing(ctx, task)
 	}
-	return found.logs(now)[0], nil
+	log := found.logs(now)[0]
+	return log, log.Fault
 }
 
 // missing says why there is no log of a task.
@@ -194,7 +195,8 @@ func (s *Store) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error)
 }
 
 // list puts the conditions of a filter behind the statement, only those that
-// it has: the planner cannot see through "$1 is null or …".
+// it has: the planner cannot see through "$1 is null or …". Nor does it know
+// the states of a parameter, and so which index has them.
 func (s *Store) list(f *tasker.Filter) (text string, args []any) {
 	var where []string
 	condition := func(set bool, condition string, value any) {
@@ -214,7 +216,12 @@ func (s *Store) list(f *tasker.Filter) (text string, args []any) {
 	if f.NoWorker {
 		where = append(where, s.sql["no_worker"])
 	}
-	condition(len(f.States) > 0, "t.state = any($::text[])", names(f.States))
+	if len(f.States) > 0 {
+		where = append(where, "t.state in ('"+strings.Join(names(f.States), "', '")+"')")
+	}
+	if f.Idle > 0 || f.NoWorker || len(f.States) > 0 && !slices.ContainsFunc(f.States, tasker.TaskState.Final) {
+		where = append(where, s.sql["not_ended"])
+	}
 	if len(where) == 0 {
 		where = []string{"true"}
 	}

@@ -14,6 +14,7 @@ var offering = chapter{"candidates", []promise{
 	{"reading claims nothing", readingClaimsNothing},
 	{"not more are offered than asked for", limitIsKept},
 	{"within a namespace the most urgent come first, then the oldest", urgentFirst},
+	{"who asks for the oldest is offered them round the namespaces, however urgent others are", oldestFirst},
 	{"tasks are offered round the namespaces", roundNamespaces},
 	{"where one task is asked for at a time every namespace has its turn", everyNamespaceHasItsTurn},
 	{"a task that is claimed is not offered, and comes back when it is released", claimedIsNotOffered},
@@ -115,6 +116,32 @@ func urgentFirst(w *world) {
 	for _, limit := range []int{20, 7} {
 		if diff := cmp.Diff(all[:limit], tasksOf(w.offers(w.any(limit)))); diff != "" {
 			w.Errorf("the order with limit %d is wrong:\n%s", limit, diff)
+		}
+	}
+}
+
+func oldestFirst(w *world) {
+	w.save(text("shop", "rush", "1.0.0", ""), text("stock", "order", "1.0.0", ""))
+	var shop, stock []tasker.ID
+	for i := range 20 {
+		shop = append(shop, w.submit(of(w.texts[i%2]), urgent(i%2*10)))
+		stock = append(stock, w.submit(of(w.texts[2]), urgent(5)))
+	}
+	for _, limit := range []int{40, 10} {
+		q := w.any(limit)
+		q.Oldest = true
+		var offered [2][]tasker.ID
+		for _, log := range w.offers(q).Logs {
+			n := 0
+			if log.Row.Namespace == "stock" {
+				n = 1
+			}
+			offered[n] = append(offered[n], log.Row.ID)
+		}
+		for n, want := range [2][]tasker.ID{shop[:limit/2], stock[:limit/2]} {
+			if diff := cmp.Diff(want, offered[n]); diff != "" {
+				w.Errorf("the order with limit %d is wrong:\n%s", limit, diff)
+			}
 		}
 	}
 }

@@ -22,6 +22,8 @@ var limiting = chapter{"engine", []promise{
 	{"a workflow runs from its submit to its end", workflowRuns},
 	{"a context of exactly the limit is kept, one byte more is refused", contextLimit},
 	{"a result of exactly the limit is kept, one byte more fails the step", resultLimit},
+	{"what a failure leaves beside its text is kept up to the limit, and replaced by the reason beyond it", failureLimit},
+	{"the reason of an operator is kept up to the limit, and refused beyond it", reasonLimit},
 	{"a key, a tag and a correlation id of exactly the limit are kept, one byte more is refused", keyLimit},
 	{"fifty submits at once with one key make one task", keysAtOnce},
 	{"equal input is one task until it was cancelled, then fifty submits at once make one new", strictAtOnce},
@@ -154,6 +156,56 @@ func resultLimit(w *world) {
 	bad := s.ends(s.submit(map[string]int{"n": payload.MaxBytes + 1}))
 	if e := bad.Steps[0].Error; bad.State != tasker.TaskError || e == nil || e.Code != tasker.CodeResultTooLarge || e.Kind != tasker.KindPermanent {
 		w.Errorf("with a result over the limit the task is %s, and the step failed by %v", bad.State, e)
+	}
+}
+
+// failureLimit has handlers fail with n parts of a tenth of the limit, as notes
+// and as figures of the error.
+func failureLimit(w *world) {
+	part := strings.Repeat("x", payload.MaxBytes/10)
+	s := w.open(oneStep, giving(func(ctx context.Context, n int) (any, error) {
+		failure := tasker.Permanent("NO", "no")
+		for i := range n {
+			tasker.Annotate(ctx, fmt.Sprintf("note %d", i), part)
+			_ = failure.With(fmt.Sprintf("figure %d", i), part)
+		}
+		return nil, failure
+	})).run()
+	for n, want := range map[int]int{9: 9, 10: 1, 40: 1} {
+		task := s.ends(s.submit(map[string]int{"n": n}))
+		step := task.Steps[0]
+		var notes map[string]json.RawMessage
+		if err := json.Unmarshal(step.Metadata, &notes); err != nil {
+			w.Error(err)
+		}
+		if step.Error.Code != "NO" || len(step.Error.Context) != want || len(notes) != want {
+			w.Errorf("of %d tenths of the limit the error, which is %s, has %d, and the notes have %d; want %d", n, step.Error.Code, len(step.Error.Context), len(notes), want)
+		}
+		if told := fmt.Sprintf("%s %s", step.Error.Context["context"], notes["metadata"]); want == 1 && strings.Count(told, "not stored") != 2 {
+			w.Errorf("in place of %d tenths of the limit stands %s", n, told)
+		}
+	}
+}
+
+func reasonLimit(w *world) {
+	s := w.open(oneStep, giving(nothing))
+	for place, by := range map[string]func(excess int) tasker.By{
+		"reason": func(n int) tasker.By { return tasker.By{Reason: strings.Repeat("x", tasker.MaxErrorText+n)} },
+		"actor":  func(n int) tasker.By { return tasker.By{Actor: strings.Repeat("x", tasker.MaxKey+n)} },
+	} {
+		id := s.submit(map[string]int{"n": 1})
+		if err := s.Cancel(w.Context(), id, by(1)); err == nil || !strings.Contains(err.Error(), "the "+place+" has ") {
+			w.Errorf("with a %s over the limit the cancel says %v", place, err)
+		}
+		if state := w.row(id).State; state != tasker.TaskPending {
+			w.Errorf("after a cancel that was refused the task is %s", state)
+		}
+		if err := s.Cancel(w.Context(), id, by(0)); err != nil {
+			w.Errorf("with a %s of the limit the cancel says %v", place, err)
+		}
+		if e := w.load(id).Records[1].Events[0]; (tasker.By{Actor: e.Actor, Reason: e.Reason}) != by(0) {
+			w.Errorf("the %s is not kept", place)
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // environment is what a template says differently for one environment.
@@ -20,24 +22,34 @@ type override struct {
 
 const allSteps = "ALL"
 
+// maxChanged bounds how many steps the environments change, ALL of them counted
+// each time.
+const maxChanged = 5 * MaxSteps
+
 func (r *reader) environments(t *Template, v value) {
 	t.environments = map[string]environment{}
-	var keys []key
-	for _, e := range v.entries {
-		keys = append(keys, key{name: trimColon(e.key), read: func(v value, path string) {
-			var env environment
-			r.object(v, path, []key{
-				{name: "max_retry_after_ms", read: r.duration(&env.maxRetryWait, time.Millisecond, 3_600_000, false)},
-				{name: "steps", read: r.list(func(v value, path string) {
-					if o, ok := r.override(t, v, path); ok {
-						env.overrides = append(env.overrides, o)
-					}
-				})},
-			})
-			t.environments[trimColon(e.key)] = env
-		}})
+	if v.kind != yaml.MappingNode {
+		r.say(v.line, "environments", "must be a mapping of keys, not %s", v.describe())
+		return
 	}
-	r.object(v, "environments", keys)
+	for _, e := range v.entries {
+		name := trimColon(e.key)
+		path := join("environments", name)
+		if _, twice := t.environments[name]; twice {
+			r.say(e.line, path, "is given twice")
+			continue
+		}
+		var env environment
+		r.object(e.value, path, []key{
+			{name: "max_retry_after_ms", read: r.duration(&env.maxRetryWait, time.Millisecond, 3_600_000, false)},
+			{name: "steps", read: r.list(func(v value, path string) {
+				if o, ok := r.override(t, v, path); ok {
+					env.overrides = append(env.overrides, o)
+				}
+			})},
+		})
+		t.environments[name] = env
+	}
 }
 
 func trimColon(s string) string {
@@ -71,22 +83,37 @@ func (r *reader) override(t *Template, v value, path string) (override, bool) {
 	if len(r.problems) > before {
 		return o, false
 	}
-	known := false
-	for i := range t.Steps {
-		if o.step == allSteps || o.step == t.Steps[i].Name {
-			known = true
-			s := t.Steps[i]
-			if read(r, &s); len(r.problems) > before {
-				return o, false
-			}
-		}
-	}
-	if !known {
-		r.say(v.line, path+".name", "there is no step %q%s", o.step, Suggest(o.step, slices.Collect(maps.Keys(t.graph.Index))))
+	steps := t.named(o.step)
+	if len(steps) == 0 {
+		r.say(v.line, path+".name", "there is no step %q%s", o.step, r.suggest(o.step, r.names))
 		return o, false
+	}
+	if r.changed += len(steps); r.changed > maxChanged {
+		if r.changed-len(steps) <= maxChanged {
+			r.say(v.line, path, "with this the environments change steps more than %d times", maxChanged)
+		}
+		return o, false
+	}
+	for i := range steps {
+		s := steps[i]
+		if read(r, &s); len(r.problems) > before {
+			return o, false
+		}
 	}
 	step := o.step
 	return override{step: step, apply: func(s *Step) { read(&reader{}, s) }}, true
+}
+
+// named gives the steps that an override is of; none when there is no such step.
+func (t *Template) named(name string) []Step {
+	if name == allSteps {
+		return t.Steps
+	}
+	i, ok := t.graph.Index[name]
+	if !ok {
+		return nil
+	}
+	return t.Steps[i : i+1]
 }
 
 // merge lays one mapping over another, key by key, at any depth.
@@ -123,10 +150,9 @@ func (t *Template) In(name string) *Template {
 	env := t.environments[name]
 	resolved.MaxRetryWait = env.maxRetryWait
 	for _, o := range env.overrides {
-		for i := range resolved.Steps {
-			if o.step == allSteps || o.step == resolved.Steps[i].Name {
-				o.apply(&resolved.Steps[i])
-			}
+		steps := resolved.named(o.step)
+		for i := range steps {
+			o.apply(&steps[i])
 		}
 	}
 	return &resolved

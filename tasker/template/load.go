@@ -243,6 +243,7 @@ func (r *reader) checkSteps(steps []Step) {
 			names[name] = true
 		}
 	}
+	r.names = slices.Collect(maps.Keys(names))
 	for i := range steps {
 		for n, name := range steps[i].Dependencies {
 			line, path := r.steps[i].dependencies[n], fmt.Sprintf("steps[%d].dependencies[%d]", i, n)
@@ -251,7 +252,7 @@ func (r *reader) checkSteps(steps []Step) {
 			case name == steps[i].Name:
 				r.say(line, path, "%s depends on itself", name)
 			case !names[name]:
-				r.say(line, path, "there is no step %q%s", name, Suggest(name, slices.Collect(maps.Keys(names))))
+				r.say(line, path, "there is no step %q%s", name, r.suggest(name, r.names))
 			case slices.Contains(steps[i].Dependencies[:n], name):
 				r.say(line, path, "%s is named twice", name)
 			}

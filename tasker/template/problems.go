@@ -41,9 +41,16 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// longestWord is how long a name may be, in bytes. What is longer is none
+// misspelt.
+const longestWord = 255
+
 // Suggest names the candidate that a misspelt word most likely stands for, as
 // the end of a message; "" when none is near.
 func Suggest(word string, candidates []string) string {
+	if len(word) > longestWord {
+		return ""
+	}
 	best := Nearest(word, candidates)
 	if best == "" || !strings.HasPrefix(best, word) && editDistance(word, best) > len(word)/3+1 {
 		return ""

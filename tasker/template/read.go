@@ -18,6 +18,23 @@ type reader struct {
 	file     string
 	problems Problems
 	steps    []stepLines
+	names    []string // of the steps
+	compared int      // letters, for suggestions
+	changed  int      // steps, by environments
+}
+
+// maxCompared bounds the work that goes into suggestions: a file with thousands
+// of misspelt names gets some for the first of them.
+const maxCompared = 10_000_000
+
+func (r *reader) suggest(word string, candidates []string) string {
+	for i := 0; i < len(candidates) && r.compared <= maxCompared; i++ {
+		r.compared += len(word) * len(candidates[i])
+	}
+	if r.compared > maxCompared {
+		return ""
+	}
+	return Suggest(word, candidates)
 }
 
 // stepLines says where a step and each of its dependencies stand.
@@ -57,7 +74,7 @@ func (r *reader) object(v value, path string, keys []key) {
 		name := strings.TrimPrefix(e.key, ":")
 		i := slices.IndexFunc(keys, func(k key) bool { return k.name == name || slices.Contains(k.aliases, name) })
 		if i < 0 {
-			r.say(e.line, join(path, name), "unknown key%s", suggestKey(name, names))
+			r.say(e.line, join(path, name), "unknown key%s", r.suggestKey(name, names))
 			continue
 		}
 		k := keys[i]
@@ -76,8 +93,8 @@ func (r *reader) object(v value, path string, keys []key) {
 }
 
 // suggestKey names the key that was meant, or the Nearest and all there are.
-func suggestKey(name string, names []string) string {
-	if s := Suggest(name, names); s != "" || len(names) == 0 {
+func (r *reader) suggestKey(name string, names []string) string {
+	if s := r.suggest(name, names); s != "" || len(names) == 0 || r.compared > maxCompared {
 		return s
 	}
 	return fmt.Sprintf("; the nearest is %q of %s", Nearest(name, names), strings.Join(names, ", "))
@@ -188,13 +205,13 @@ func (v *value) number() (float64, bool) {
 func (r *reader) duration(target *time.Duration, unit time.Duration, most float64, zero bool) func(value, string) {
 	return func(v value, path string) {
 		f, ok := v.number()
-		switch {
+		switch d := time.Duration(f * float64(unit)); {
 		case !ok || f > most || f < 0:
 			r.say(v.line, path, "must be a number up to %v, not %s", most, v.describe())
-		case f == 0 && !zero:
+		case d == 0 && !zero: // or less than a nanosecond
 			r.say(v.line, path, "must be more than 0; leave the key out for no limit")
 		default:
-			*target = time.Duration(f * float64(unit))
+			*target = d
 		}
 	}
 }
@@ -211,7 +228,7 @@ func choice[T ~string](r *reader, target *T, words ...T) func(value, string) {
 		for i, w := range words {
 			all[i] = string(w)
 		}
-		r.say(v.line, path, "must be one of %s, not %s%s", strings.Join(all, ", "), v.describe(), Suggest(string(word), all))
+		r.say(v.line, path, "must be one of %s, not %s%s", strings.Join(all, ", "), v.describe(), r.suggest(string(word), all))
 	}
 }
 

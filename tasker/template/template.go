@@ -3,8 +3,11 @@
 package template
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -147,17 +150,46 @@ func (t *Template) Hash() string { return t.hash }
 // Source is the text that the template was read from.
 func (t *Template) Source() []byte { return slices.Clone(t.source) }
 
-// NewerThan compares versions of the form major.minor.patch.
+// NewerThan compares versions as Semantic Versioning 2.0.0 does (item 11):
+// 1.10.0 is newer than 1.9.0, and 1.0.0 is newer than its pre-release 1.0.0-rc.1.
 func (t *Template) NewerThan(other *Template) bool {
-	parse := func(version string) (n [3]int) {
-		_, _ = fmt.Sscanf(version, "%d.%d.%d", &n[0], &n[1], &n[2]) // the loader has checked it
-		return n
+	numbers, pre := splitVersion(t.Version)
+	otherNumbers, otherPre := splitVersion(other.Version)
+	order := slices.CompareFunc(numbers, otherNumbers, compareIdentifiers)
+	switch {
+	case order == 0 && (pre == nil) != (otherPre == nil):
+		return pre == nil
+	case order == 0:
+		order = slices.CompareFunc(pre, otherPre, compareIdentifiers)
 	}
-	a, b := parse(t.Version), parse(other.Version)
-	if c := slices.Compare(a[:], b[:]); c != 0 {
-		return c > 0
+	return cmp.Or(order, strings.Compare(t.Version, other.Version)) > 0
+}
+
+// splitVersion gives the numbers of a version, and the identifiers of its
+// pre-release, if it is one. What a build adds behind a + counts for nothing.
+func splitVersion(version string) (numbers, pre []string) {
+	version, _, _ = strings.Cut(version, "+")
+	core, rest, isPre := strings.Cut(version, "-")
+	if isPre {
+		pre = strings.Split(rest, ".")
 	}
-	return t.Version > other.Version
+	return strings.Split(core, "."), pre
+}
+
+// compareIdentifiers compares numbers as such; words come after them.
+func compareIdentifiers(a, b string) int {
+	x, noNumber := strconv.ParseUint(a, 10, 64)
+	y, norThat := strconv.ParseUint(b, 10, 64)
+	switch {
+	case noNumber == nil && norThat == nil:
+		return cmp.Compare(x, y)
+	case noNumber == nil:
+		return -1
+	case norThat == nil:
+		return 1
+	default:
+		return strings.Compare(a, b)
+	}
 }
 
 // Step finds a step by its name, or gives nil.
@@ -202,7 +234,7 @@ func newGraph(steps []Step) Graph {
 
 // IsAncestor says whether step i can only run after step a.
 func (g *Graph) IsAncestor(a, i int) bool {
-	seen := map[int]bool{}
+	seen := make([]bool, len(g.Parents))
 	todo := slices.Clone(g.Parents[i])
 	for len(todo) > 0 {
 		p := todo[len(todo)-1]

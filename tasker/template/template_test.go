@@ -133,6 +133,7 @@ func TestAMistakeIsNamedWithWhatToDo(t *testing.T) {
 		{"a cap below the base", "", "retry: {backoff_base_ms: 1000, max_backoff_ms: 10}", "is shorter than the first"},
 		{"a backoff that is not one", "", "retry: {backoff: fibonaci}", `did you mean "fibonacci"?`},
 		{"no timeout", "", "timeout_seconds: 0", "leave the key out for no limit"},
+		{"a timeout that is over before it begins", "", "timeout_seconds: 0.0000000001", "leave the key out for no limit"},
 		{"a list where a mapping is due", "", "retry: [1]", "must be a mapping of keys, not a list"},
 		{"a mapping where a list is due", "", "dependencies: {a: 1}", "must be a list, not a mapping"},
 		{"a step on itself", "", "dependencies: [a]", "a depends on itself"},
@@ -253,14 +254,20 @@ func TestABombIsRefusedBeforeItGoesOff(t *testing.T) {
 	for i := range 9000 {
 		nested.WriteString(strings.Repeat(" ", min(i, 100)) + "a:\n")
 	}
+	var misspelt strings.Builder
+	misspelt.WriteString("name: t\nnamespace_name: n\nversion: 1.0.0\nsteps:\n")
+	for i := range 1000 {
+		fmt.Fprintf(&misspelt, "- {name: a%0240d, handler: {callable: a}, dependencies: [b%0240d]}\n", i, i)
+	}
 	bombs := map[string]string{
-		"a billion laughs":    laughs.String(),
-		"an anchor in itself": "metadata: &a {b: *a}\n",
-		"a merge of itself":   "metadata: &a\n  <<: *a\n",
-		"many brackets":       strings.Repeat("[", 200_000),
-		"deep flow maps":      strings.Repeat("{a: ", 5000) + strings.Repeat("}", 5000),
-		"deep block maps":     nested.String(),
-		"a file too large":    "# " + strings.Repeat("x", MaxSize),
+		"long names, all of them misspelt": misspelt.String(),
+		"a billion laughs":                 laughs.String(),
+		"an anchor in itself":              "metadata: &a {b: *a}\n",
+		"a merge of itself":                "metadata: &a\n  <<: *a\n",
+		"many brackets":                    strings.Repeat("[", 200_000),
+		"deep flow maps":                   strings.Repeat("{a: ", 5000) + strings.Repeat("}", 5000),
+		"deep block maps":                  nested.String(),
+		"a file too large":                 "# " + strings.Repeat("x", MaxSize),
 	}
 	for name, bomb := range bombs {
 		t.Run(name, func(t *testing.T) {
@@ -330,6 +337,80 @@ func TestTenThousandStepsLoadQuickly(t *testing.T) {
 	b.WriteString("- {name: one_more, handler: {callable: x}}\n")
 	if _, err := Parse("big.yaml", []byte(b.String())); err == nil || !strings.Contains(err.Error(), "at most 10000 steps") {
 		t.Errorf("one step more gives %v", err)
+	}
+}
+
+// Each of these was a matter of seconds, or of minutes, while something was
+// looked for among all others.
+func TestALargeFileIsReadOrRefusedQuickly(t *testing.T) {
+	t.Parallel()
+	many := func(n int, line string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, line, i)
+		}
+		return b.String()
+	}
+	const head, oneStep = "name: t\nnamespace_name: n\nversion: 1.0.0\n", "steps: [{name: a, handler: {callable: a}}]\n"
+	for _, tt := range []struct{ name, source, want string }{
+		{"many environments", head + oneStep + "environments:\n" + many(40_000, "  e%d: {}\n"), ""},
+		{"many keys to merge", head + oneStep + "metadata:\n  a: &a\n" + many(40_000, "    e%d: 1\n") + "  b:\n    <<: *a\n" + many(10_000, "    f%d: 1\n"), ""},
+		{"all steps changed again and again", head + "steps:\n" + many(4000, "- {name: s%d, handler: {callable: a}}\n") +
+			"environments:\n  e:\n    steps:\n" + strings.Repeat("    - {name: ALL}\n", 30_000), "environments.e.steps[12]: with this the environments change steps more than 50000 times"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			took := time.Hour
+			for try := 0; try < 10 && took > 500*time.Millisecond; try++ { // others use the machine too: the quickest counts
+				began := time.Now()
+				_, err := Parse("large.yaml", []byte(tt.source))
+				took = min(took, time.Since(began))
+				if (err == nil) != (tt.want == "") || err != nil && !strings.HasSuffix(err.Error(), tt.want) {
+					t.Fatalf("it gives %.200v", err)
+				}
+			}
+			if limit := 500 * time.Millisecond; took > limit && !watchedForRaces() {
+				t.Errorf("it took %v, more than %v", took, limit)
+			}
+		})
+	}
+}
+
+// An engine asks so for each result that a handler takes.
+func TestTheAncestorsOfTenThousandStepsAreFoundQuickly(t *testing.T) {
+	t.Parallel()
+	g := Graph{Parents: make([][]int, MaxSteps)}
+	for i := 1; i < MaxSteps; i++ {
+		g.Parents[i] = []int{i - 1}
+	}
+	took := time.Hour
+	for try := 0; try < 5 && took > time.Second && (try == 0 || !watchedForRaces()); try++ { // others use the machine too: the quickest counts
+		began := time.Now()
+		for i := 1; i < MaxSteps; i++ {
+			if !g.IsAncestor(0, i) || g.IsAncestor(i, i) {
+				t.Fatalf("step 0 is an ancestor of %d: %t; %d is one of itself: %t", i, g.IsAncestor(0, i), i, g.IsAncestor(i, i))
+			}
+		}
+		took = min(took, time.Since(began))
+	}
+	if limit := time.Second; took > limit && !watchedForRaces() {
+		t.Errorf("it took %v, more than %v", took, limit)
+	}
+}
+
+// The examples of Semantic Versioning 2.0.0, item 11, among others.
+func TestVersionsAreNewerInTheOrderOfSemanticVersioning(t *testing.T) {
+	t.Parallel()
+	versions := []string{
+		"0.9.9", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1",
+		"1.0.0", "1.0.0+build.7", "1.2.0", "1.10.0-rc.1", "1.10.0", "10.0.0",
+	}
+	for i, older := range versions {
+		for j, newer := range versions {
+			a, b := &Template{Version: older}, &Template{Version: newer}
+			if got := b.NewerThan(a); got != (j > i) {
+				t.Errorf("%s is newer than %s: %t", newer, older, got)
+			}
+		}
 	}
 }
 

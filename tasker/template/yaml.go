@@ -132,8 +132,16 @@ func (u *unfold) mapping(n *yaml.Node, v *value, depth int) error {
 			return atLine{key.Line, "<< wants a mapping to merge"}
 		}
 	}
+	if len(merged) == 0 {
+		return nil
+	}
+	given := make(map[string]bool, len(v.entries))
+	for i := range v.entries {
+		given[v.entries[i].key] = true
+	}
 	for _, e := range merged { // what is written out wins over what is merged, the first over later ones
-		if !v.has(e.key) {
+		if !given[e.key] {
+			given[e.key] = true
 			v.entries = append(v.entries, e)
 		}
 	}

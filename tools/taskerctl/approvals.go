@@ -17,6 +17,7 @@ func approvalCommands() []*cli.Command {
 		{Name: "list", Usage: "list the questions that tasks wait with", Action: at(questions), Flags: onDatabase(
 			&cli.StringFlag{Name: "namespace"}, &cli.StringFlag{Name: "name"},
 			&cli.StringFlag{Name: "before", Usage: "the last `ID` of the page before"},
+			&cli.IntFlag{Name: "limit", Value: 100, Usage: "stop after so many questions"},
 		)},
 		{Name: "approve", Usage: "say yes", ArgsUsage: "ID [STEP]", Flags: byHand(), Action: at(func(ctx context.Context, d *desk) error {
 			return d.answer(ctx, d.approval(true))
@@ -100,15 +101,19 @@ func questionsOf(t *tasker.Task) (all []question) {
 	return all
 }
 
-// questions lists what a page of tasks waits with. A task that waits for a
-// retry, or is blocked, may wait with a question as well.
+// questions lists what tasks wait with, those of the newest first. A task may do
+// so while another of its steps runs, waits for a retry or has failed.
 func questions(ctx context.Context, d *desk) error {
 	if _, err := d.args(); err != nil {
 		return err
 	}
+	limit := d.c.Int("limit")
+	if limit < 1 {
+		return usagef("-limit %d: it must be at least 1", limit)
+	}
 	f := tasker.Filter{
 		Namespace: d.c.String("namespace"), Name: d.c.String("name"), Limit: 1000,
-		States: []tasker.TaskState{tasker.TaskWaiting, tasker.TaskWaitingForRetry, tasker.TaskBlocked},
+		States: []tasker.TaskState{tasker.TaskWaiting, tasker.TaskInProgress, tasker.TaskWaitingForRetry, tasker.TaskBlocked},
 	}
 	if text := d.c.String("before"); text != "" {
 		var err error
@@ -116,17 +121,24 @@ func questions(ctx context.Context, d *desk) error {
 			return err
 		}
 	}
-	rows, err := d.Rows(ctx, f)
-	if err != nil {
-		return err
-	}
 	all := []question{}
-	for i := range rows {
-		t, err := d.Task(ctx, rows[i].ID)
+	for {
+		rows, err := d.Rows(ctx, f)
 		if err != nil {
 			return err
 		}
-		all = append(all, questionsOf(t)...)
+		if len(rows) == 0 {
+			return d.questions(all, tasker.ID{})
+		}
+		for i := range rows {
+			f.Before = rows[i].ID
+			t, err := d.Task(ctx, rows[i].ID)
+			if err != nil {
+				return err
+			}
+			if all = append(all, questionsOf(t)...); len(all) >= limit {
+				return d.questions(all, f.Before)
+			}
+		}
 	}
-	return d.questions(all)
 }

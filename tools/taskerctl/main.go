@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/tasker-systems/tasker-go/tasker/history"
 )
 
 func main() {
@@ -48,13 +50,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "taskerctl: %s; -h tells more\n", err)
+		fmt.Fprintf(stderr, "taskerctl: %s; -h tells more\n", history.Line(err.Error()))
 		return exitUsage
 	case errors.Is(err, errNoDatabase):
-		fmt.Fprintf(stderr, "taskerctl: %s\n", err)
+		fmt.Fprintf(stderr, "taskerctl: %s\n", history.Line(err.Error()))
 		return exitNoDatabase
 	default:
-		fmt.Fprintf(stderr, "taskerctl: %s\n", err)
+		fmt.Fprintf(stderr, "taskerctl: %s\n", history.Line(err.Error()))
 		return exitRefused
 	}
 }

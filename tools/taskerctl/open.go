@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/urfave/cli/v3"
 
 	"github.com/tasker-systems/tasker-go/tasker"
@@ -28,7 +30,11 @@ func at(work func(ctx context.Context, d *desk) error) cli.ActionFunc {
 		}
 		quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 		store, err := postgres.Open(ctx, url, postgres.Options{Schema: c.String("schema"), Existing: true, NoListen: true, Logger: quiet})
-		if err != nil {
+		var malformed *pgconn.ParseConfigError
+		switch {
+		case errors.As(err, &malformed):
+			return usagef("-db: %s; it looks like postgres://user:password@host:5432/database", malformed) // pgx hides the password
+		case err != nil:
 			return fmt.Errorf("%w: %w", errNoDatabase, err)
 		}
 		defer store.Close()

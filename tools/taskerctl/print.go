@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tasker-systems/tasker-go/tasker"
+	"github.com/tasker-systems/tasker-go/tasker/history"
 )
 
 // printer writes what a command has found, for people or as JSON.
@@ -48,7 +49,7 @@ type listed struct {
 	WakesAt       time.Time        `json:"wakes_at,omitzero"`
 }
 
-func (p *printer) rows(rows []tasker.Row) error {
+func (p *printer) rows(rows []tasker.Row, limit int) error {
 	all := make([]listed, len(rows))
 	lines := [][]string{{"ID", "TASK", "STATE", "CREATED"}}
 	for i := range rows {
@@ -63,7 +64,19 @@ func (p *printer) rows(rows []tasker.Row) error {
 		fmt.Fprintln(p.out, "no such tasks")
 		return nil
 	}
+	if len(rows) == limit {
+		return p.page(lines, rows[limit-1].ID)
+	}
 	return p.table(lines)
+}
+
+// page writes lines that may go on with what is older than a task.
+func (p *printer) page(lines [][]string, last tasker.ID) error {
+	if err := p.table(lines); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(p.out, "older ones, if there are any: the same command with -before %s\n", last)
+	return err
 }
 
 // show writes a task with its steps.
@@ -71,15 +84,19 @@ func (p *printer) show(t *tasker.Task, status tasker.Status, noWorker bool) erro
 	if p.json {
 		return p.document(map[string]any{"task": t, "status": status, "no_worker": noWorker})
 	}
-	fmt.Fprintf(p.out, "%s/%s@%s %s\n%s: %s, %s, %s\n", t.Namespace, t.Name, t.Version, t.ID, t.State, status.ExecutionStatus, status.RecommendedAction, status.Health)
+	fmt.Fprintf(p.out, "%s/%s@%s %s\n%s", t.Namespace, t.Name, t.Version, t.ID, t.State)
+	if !t.State.Final() { // else there is nothing to do about it
+		fmt.Fprintf(p.out, ": %s, %s, %s", status.ExecutionStatus, status.RecommendedAction, status.Health)
+	}
+	fmt.Fprintln(p.out)
 	if noWorker {
 		fmt.Fprintln(p.out, "no living worker has the handlers of this task")
 	}
 	if t.Error != nil {
-		fmt.Fprintln(p.out, t.Error)
+		fmt.Fprintln(p.out, history.Line(t.Error.Error()))
 	}
 	for _, warning := range t.Warnings {
-		fmt.Fprintf(p.out, "warning: %s\n", warning)
+		fmt.Fprintf(p.out, "warning: %s\n", history.Line(warning))
 	}
 	fmt.Fprintln(p.out)
 	lines := [][]string{{"STEP", "STATE", "ATTEMPTS", ""}}
@@ -104,6 +121,7 @@ func progressLine(name string, s *tasker.Progress) []string {
 	case s.Error != nil:
 		note, _, _ = strings.Cut(s.Error.Error(), "\n")
 	}
+	note = history.Line(note)
 	attempts := fmt.Sprintf("%d of %d", s.Attempts, s.MaxAttempts)
 	if s.LostAttempts > 0 {
 		attempts += fmt.Sprintf(", %d lost", s.LostAttempts)
@@ -126,7 +144,8 @@ func (p *printer) after(t *tasker.Task, err error) error {
 	return nil
 }
 
-func (p *printer) questions(all []question) error {
+// questions writes a page of questions; last is zero where it is the last page.
+func (p *printer) questions(all []question, last tasker.ID) error {
 	if p.json {
 		return p.document(map[string]any{"approvals": all})
 	}
@@ -140,7 +159,10 @@ func (p *printer) questions(all []question) error {
 		if !q.ExpiresAt.IsZero() {
 			expires = q.ExpiresAt.Local().Format(time.DateTime)
 		}
-		lines = append(lines, []string{q.Task.String(), q.Namespace + "/" + q.Name, q.Step, expires, strings.TrimSpace(q.Question + " " + string(q.Prompt))})
+		lines = append(lines, []string{q.Task.String(), q.Namespace + "/" + q.Name, q.Step, expires, history.Line(q.Question + " " + string(q.Prompt))})
+	}
+	if !last.IsZero() {
+		return p.page(lines, last)
 	}
 	return p.table(lines)
 }

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/tasker-systems/tasker-go/tasker"
 	"github.com/tasker-systems/tasker-go/tasker/postgres"
@@ -193,26 +196,84 @@ func TestWhatIsWrongIsSaidWithItsExitCode(t *testing.T) {
 		{2, `"x" is one argument too many`, []string{"tasks", "cancel", id.String(), "x"}},
 		{2, "that is not JSON", []string{"steps", "complete", id.String(), "approve", "-result", "{"}},
 		{2, `"blocked" is not a task state`, []string{"tasks", "list", "-state", "blocked"}},
+		{2, "it must not be negative", []string{"tasks", "list", "-idle=-1h"}},
+		{2, "it must be at least 1", []string{"approvals", "list", "-limit", "0"}},
 	} {
 		o.says(tt.exit, []string{tt.word}, tt.args...)
 	}
 	says(t, 2, []string{"which database?"}, "taskerctl", "tasks", "list", "-db", "")
 	says(t, 2, []string{`has no command "lst"`}, "taskerctl", "tasks", "lst")
 	says(t, 3, []string{"no database"}, "taskerctl", "tasks", "list", "-db", "postgres://localhost:1/x")
+	for _, url := range []string{"here", "mysql://root:secret@here/x"} {
+		var stderr bytes.Buffer
+		if exit := run(t.Context(), []string{"taskerctl", "tasks", "list", "-db", url}, io.Discard, &stderr); exit != 2 || strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), "it looks like postgres://") || strings.Contains(stderr.String(), "secret") {
+			t.Errorf("%s is exit %d: %s", url, exit, &stderr)
+		}
+	}
+	var stderr bytes.Buffer
+	if run(t.Context(), []string{"taskerctl", "tasks", "list", "-db", "postgres://localhost:1/x"}, io.Discard, &stderr); strings.Count(stderr.String(), "\n") != 1 {
+		t.Errorf("an error is more than a line:\n%s", &stderr)
+	}
 	says(t, 3, []string{"nothing of tasker's in it"}, "taskerctl", "tasks", "list", "-db", o.url, "-schema", "elsewhere")
 	says(t, 0, []string{"approvals approve", "Exit codes"}, "taskerctl", "-h")
 }
 
+// The question is older than more tasks than a list has, and another step of its
+// task runs, on a worker that nobody has heard of since.
+func TestAQuestionIsListedHoweverManyTasksAreAheadOfIt(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	waiting, _ := o.works(tasker.ID{})
+	store, err := postgres.Open(t.Context(), o.url, postgres.Options{Schema: o.schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	schema := pgx.Identifier{o.schema}.Sanitize()
+	for _, sql := range []string{
+		"update " + schema + ".tasks set state = 'in_progress', owner = gen_random_uuid()",
+		`insert into ` + schema + `.tasks (id, template, environment, namespace, name, priority, tag, holds_identity, retry_ended, input_hash, state, ready, wake_at, created_at)
+			select ('ffffffff-ffff-7fff-bfff-' || lpad(to_hex(n), 12, '0'))::uuid, template, environment, namespace, name, 0, '', false, false, '', 'waiting_for_retry', false, now() + interval '1 hour', now()
+			  from ` + schema + `.tasks cross join generate_series(1, 1100) as n`,
+		`insert into ` + schema + `.records (task, seq, id, events) select id, 1, id, '[{"kind":"submitted","context":{}}]' from ` + schema + `.tasks where state = 'waiting_for_retry'`,
+	} {
+		if _, err := store.Pool().Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.says(0, []string{waiting.String(), "approve", "5.00 USD back?"}, "approvals", "list")
+	if second := o.says(0, []string{"older ones, if there are any: the same command with -before "}, "tasks", "list"); strings.Contains(second, waiting.String()) {
+		t.Error("the first hundred have the oldest task")
+	}
+}
+
+func TestWhatPeopleAndHandlersWriteSteersNoTerminal(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	id, _ := o.works(tasker.ID{})
+	name := id.String()
+	o.says(0, nil, "steps", "fail", name, "approve", "-code", "LOST\x1b[2J", "-reason", "the \"form\"\r\nis \x1b[31mlost")
+	for _, command := range [][]string{{"tasks", "show", name}, {"tasks", "history", name}} {
+		if text := o.says(0, []string{`LOST\x1b[2J: the "form"`}, command...); strings.ContainsAny(text, "\x1b\r") {
+			t.Errorf("%v lets it through: %q", command, text)
+		}
+	}
+	o.says(1, []string{`no such step "\x1b[2J"`}, "steps", "retry", name, "\x1b[2J")
+}
+
 func TestTemplatesAreCheckedAndDrawn(t *testing.T) {
 	t.Parallel()
-	good, bad := filepath.Join(t.TempDir(), "good.yaml"), filepath.Join(t.TempDir(), "bad.yaml")
-	for file, text := range map[string]string{good: refund, bad: strings.Replace(refund, "version", "versoin", 1)} {
+	folder := t.TempDir()
+	good, again, bad := filepath.Join(folder, "good.yaml"), filepath.Join(folder, "again.yaml"), filepath.Join(folder, "bad.yaml")
+	for file, text := range map[string]string{good: refund, again: refund + "# again", bad: strings.Replace(refund, "version", "versoin", 1)} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	says(t, 0, []string{"good.yaml: money/refund@1.0.0, 2 steps"}, "taskerctl", "templates", "validate", good)
-	says(t, 1, []string{"good.yaml: money", "bad.yaml:4", `versoin`}, "taskerctl", "templates", "validate", good, bad)
+	says(t, 1, []string{"good.yaml: money", "bad.yaml:4", `versoin`, "2 of 3 files cannot be used", "again.yaml: money/refund@1.0.0 is in "}, "taskerctl", "templates", "validate", good, bad, again)
+	says(t, 1, []string{"is a folder; name its files"}, "taskerctl", "templates", "validate", filepath.Dir(good))
+	says(t, 1, []string{"the limit is 1048576"}, "taskerctl", "templates", "validate", "/dev/zero")
 	says(t, 0, []string{"approve --> pay", "flowchart"}, "taskerctl", "templates", "graph", good)
 	says(t, 1, []string{"no such file"}, "taskerctl", "templates", "graph", "nowhere.yaml")
 }

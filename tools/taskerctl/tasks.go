@@ -57,6 +57,9 @@ func list(ctx context.Context, d *desk) error {
 	if f.Limit < 1 || f.Limit > 1000 {
 		return usagef("-limit %d: it must be from 1 to 1000", f.Limit)
 	}
+	if f.Idle < 0 {
+		return usagef("-idle %v: it must not be negative", f.Idle)
+	}
 	for _, name := range d.c.StringSlice("state") {
 		var state tasker.TaskState
 		if err := state.UnmarshalText([]byte(name)); err != nil {
@@ -76,7 +79,7 @@ func list(ctx context.Context, d *desk) error {
 	if err != nil {
 		return err
 	}
-	return d.rows(rows)
+	return d.rows(rows, f.Limit)
 }
 
 func show(ctx context.Context, d *desk) error {

@@ -1,5 +1,6 @@
 -- Tasks that want work, with their logs: round the namespaces, within one by
--- priority and age. Reading them locks nothing: the claim is an append.
+-- priority and age, or by age alone. Reading them locks nothing: the claim is an
+-- append.
 with wanted as (
     select * from unnest($1::int[], $2::text[]) as w (number, namespace)
 ), found as (
@@ -23,7 +24,7 @@ with wanted as (
 ), picked as materialized (
     select *
       from (
-            select found.*, row_number() over (partition by namespace order by priority desc, id) as turn
+            select found.*, row_number() over (partition by namespace order by case when $5::boolean then 0 else priority end desc, id) as turn
               from found
              order by turn, random()
              limit 1000 -- tells the planner that these are few
