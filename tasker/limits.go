@@ -9,3 +9,6 @@ const (
 	MaxTaskBytes    = 64 << 20 // bytes of context and results of one task together
 	MaxLostAttempts = 3        // attempts that may be lost with their workers before a step is in error
 )
+
+// MaxRows is how many tasks a store lists, or offers, in one answer.
+const MaxRows = 1000

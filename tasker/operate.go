@@ -108,7 +108,7 @@ func (e *Engine) Cancel(ctx context.Context, id ID, by By, how ...How) error {
 // cancelChildren cancels the sub-tasks that have not ended, and tells how many
 // these were.
 func (e *Engine) cancelChildren(ctx context.Context, parent ID, by By, how []How) (cancelled int, err error) {
-	page := Filter{Parent: parent, Limit: 1000}
+	page := Filter{Parent: parent, Limit: MaxRows}
 	for {
 		rows, err := e.store.Rows(ctx, page)
 		if err != nil || len(rows) == 0 {
