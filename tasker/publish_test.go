@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -467,27 +468,20 @@ func TestWhatAnOperatorSaysBecameOfAStepIsPublishedToo(t *testing.T) {
 	}
 }
 
-// deaf is a store whose replies to appends are lost, so often.
-type deaf struct {
-	tasker.Store
-	times int
-}
-
-func (d *deaf) Append(ctx context.Context, appends []tasker.Append) ([]tasker.Appended, error) {
-	answers, err := d.Store.Append(ctx, appends)
-	if d.times--; d.times >= 0 {
-		return nil, errors.New("the reply is lost")
-	}
-	return answers, err
-}
-
 func TestWhatAnOperatorDidIsToldThoughTheReplyWasLost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var fast, lasting heard
 		var told []string
+		var cut atomic.Bool
 		s := open(t, strings.Replace(fmt.Sprintf(everyCondition, "broadcast"), "on_failure: fail", "on_failure: block", 1), tasker.Handlers{"pay": fine}, func(c *tasker.Config) {
-			c.Store = &deaf{c.Store, 1}
+			c.Store = &between{Store: c.Store, append: func(_ []tasker.Append, pass pass) ([]tasker.Appended, error) {
+				answers, err := pass()
+				if cut.CompareAndSwap(false, true) {
+					return nil, errCut
+				}
+				return answers, err
+			}}
 			c.Observe = func(_ tasker.Row, r tasker.Record) { told = append(told, fmt.Sprint(r.Seq, r.Events[0].Kind)) }
 		})
 		s.subscribes(tasker.Subscription{Handle: fast.take})
