@@ -105,7 +105,7 @@ func (r *reader) suggestKey(name string, names []string) string {
 	if s := r.suggest(name, names); s != "" || len(names) == 0 || r.compared > maxCompared {
 		return s
 	}
-	return fmt.Sprintf("; the nearest is %q of %s", Nearest(name, names), strings.Join(names, ", "))
+	return fmt.Sprintf("; the nearest is %q of %s", nearest(name, names), strings.Join(names, ", "))
 }
 
 func join(path, name string) string {
