@@ -105,7 +105,6 @@ func (e *Engine) submitAll(ctx context.Context, requests []Request) ([]Submissio
 	if err != nil {
 		return nil, fmt.Errorf("submit: %w", err)
 	}
-	e.onceStored(ctx, func() { e.handOver(tasks, rows) })
 	submissions := make([]Submission, len(rows))
 	for i := range rows {
 		existing := rows[i].ID != tasks[i].Row.ID
@@ -120,6 +119,7 @@ func (e *Engine) submitAll(ctx context.Context, requests []Request) ([]Submissio
 			e.onceStored(ctx, func() { e.observed(&rows[i], tasks[i].Record, 1, rows[i].CreatedAt) })
 		}
 	}
+	e.onceStored(ctx, func() { e.handOver(tasks, rows) }) // who observes hears first of the submit, then of what follows
 	return submissions, err
 }
 

@@ -416,3 +416,40 @@ func TestASubmitWaitsForASilentStoreNoLongerThanItsOwnTime(t *testing.T) {
 		all.Wait()
 	})
 }
+
+// unheard is a store that gives no hints.
+type unheard struct{ tasker.Store }
+
+func (unheard) Listen(func(tasker.Hint)) (stop func()) { return func() {} }
+
+func TestASubmitIsObservedBeforeWhatFollowsWhereItsOwnEngineGoesOnWithIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		seen := map[tasker.ID][]int64{}
+		s := start(t, oneStep, tasker.Handlers{"a": fine}, func(c *tasker.Config) {
+			c.Store, c.Poll = unheard{memory.New()}, time.Hour
+			c.Observe = func(row tasker.Row, r tasker.Record) {
+				if r.Seq == 1 {
+					time.Sleep(time.Second) // it takes its time, and whoever submits waits for it
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				seen[row.ID] = append(seen[row.ID], r.Seq)
+			}
+		})
+		synctest.Wait() // until it has asked the store for work
+		all, err := s.SubmitAll(t.Context(), []tasker.Request{request(map[string]any{}), request(map[string]any{})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		for _, made := range all {
+			if got := seen[made.ID]; len(got) < 2 || !slices.IsSorted(got) {
+				t.Errorf("the records are seen as %v", got)
+			}
+		}
+	})
+}
