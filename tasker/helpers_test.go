@@ -83,6 +83,18 @@ func (s shop) await(id tasker.ID) *tasker.Task {
 	return task
 }
 
+// waits gives a task a minute, which in a bubble is a matter of nothing.
+func (s shop) waits(id tasker.ID) *tasker.Task {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	task, err := s.Wait(ctx, id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return task
+}
+
 func (s shop) task(id tasker.ID) *tasker.Task {
 	s.t.Helper()
 	task, err := s.Task(s.t.Context(), id)
