@@ -58,7 +58,7 @@ func (w *worker) room() int {
 func (w *worker) found(c *Candidates, err error, limit int) {
 	w.claiming = false
 	if err != nil {
-		w.mostClaim = max(1, limit/2) // their logs may be more than it can give in its time
+		w.mostClaim = max(1, min(limit, w.mostClaim)/2) // their logs may be more than it can give in its time
 		w.engine.log.Warn("tasker: the store did not say what wants work; it is asked again, for fewer tasks", "tasks", w.mostClaim, "error", err)
 		return
 	}

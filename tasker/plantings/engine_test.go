@@ -143,7 +143,7 @@ var inTheEngine = []planting{
 		inEngine("TestPlacesUnderALimitOfTheClusterAreTakenAsSoonAsTheyAreFree"),
 	}, {
 		"engine: a store that cannot give so many tasks in its time is asked for as many again",
-		[]change{{claiming, "w.mostClaim = max(1, limit/2)", "_ = limit"}},
+		[]change{{claiming, "w.mostClaim = max(1, min(limit, w.mostClaim)/2)", "_ = limit"}},
 		inEngine("TestTasksThatAreTooMuchForTheStoreAtOnceAreClaimedAndDeletedByAndBy"),
 	}, {
 		"engine: the store is never asked for the oldest",
