@@ -306,7 +306,7 @@ func (e *Engine) enrich(ctx context.Context, p *plan, row *Row, input json.RawMe
 	var verdict *Error
 	switch {
 	case failure == nil:
-	case errors.As(failure, &verdict) && verdict.Kind == KindPermanent && verdict.Code != CodePanic && verdict.Code != CodeExit:
+	case errors.As(failure, &verdict) && verdict.Kind == KindPermanent && verdict.Code != CodePanic:
 		return nil, &Rejected{Code: verdict.Code, Message: verdict.Message}
 	default:
 		return nil, fmt.Errorf("%s: the task handler of %s: %w", CodeTaskHandler, p.template, failure)
