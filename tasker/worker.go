@@ -69,6 +69,8 @@ type worker struct {
 	claimAt   time.Time        // when to ask it at the latest
 
 	stats    stats
+	life     context.Context // ends with the loop, and with it what is read for tasks that are held
+	die      context.CancelFunc
 	stopping bool
 	cutOff   bool           // handlers were told to end
 	telling  sync.WaitGroup // task handlers that see an end
@@ -101,6 +103,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		unfit: map[ID]time.Time{}, mostClaim: maxClaim, mostPurge: purgeAtOnce, moreWork: true,
 		done: make(chan struct{}),
 	}
+	w.life, w.die = context.WithCancel(context.Background())
 	w.crew = newCrew(w.execute)
 	w.id, w.beatAt, w.joined = newID(w.now, e.chance), w.now, true
 	pulse, err := e.store.Beat(ctx, Beat{Worker: w.id, Lease: e.config.Lease, First: true, Templates: e.runnable})
@@ -276,6 +279,7 @@ func (in *inbox) wake() {
 // store what happened, ask for more.
 func (w *worker) loop() {
 	defer close(w.done)
+	defer w.die()
 	defer w.store.Listen(w.hear)()
 	w.timer = time.NewTimer(0)
 	defer w.timer.Stop()

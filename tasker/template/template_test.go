@@ -360,7 +360,7 @@ func TestALargeFileIsReadOrRefusedQuickly(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			took := time.Hour
-			for try := 0; try < 10 && took > 500*time.Millisecond; try++ { // others use the machine too: the quickest counts
+			for try := 0; try < 10 && took > 500*time.Millisecond && (try == 0 || !watchedForRaces()); try++ { // others use the machine too: the quickest counts
 				began := time.Now()
 				_, err := Parse("large.yaml", []byte(tt.source))
 				took = min(took, time.Since(began))
