@@ -74,14 +74,14 @@ func TestAStopHasAnEndWhateverATaskHandlerDoesAtTheEndOfATask(t *testing.T) {
 	}
 }
 
-// deaf is a store that lists nothing once it has been told so.
-type deaf struct {
+// mute is a store that lists nothing once it has been told so.
+type mute struct {
 	tasker.Store
 	off   atomic.Bool
 	asked atomic.Int32
 }
 
-func (d *deaf) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error) {
+func (d *mute) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error) {
 	if d.off.Load() {
 		d.asked.Add(1)
 		return nil, errCut
@@ -92,7 +92,7 @@ func (d *deaf) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error) 
 func TestAWorkerAsksTheStoreForNothingOnceItHasStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &deaf{Store: memory.New()}
+		store := &mute{Store: memory.New()}
 		var other tasker.ID
 		s := open(t, oneQuestion, tasker.Handlers{"pay": fine, "ask": doing(func(ctx context.Context) error {
 			store.off.Store(true) // it is about to be looked whether the other one has ended
