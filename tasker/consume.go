@@ -15,8 +15,7 @@ import (
 //
 // A name that is new begins with the oldest event that is kept. One that
 // nobody uses any more still has events to read, and [Retention] keeps their
-// tasks for it: where tasker/postgres is the store, delete its row of the table
-// consumers.
+// tasks for it until [Engine.ForgetConsumer], or taskerctl consumers forget.
 type Consumer struct {
 	Name    string // of letters, digits, and . _ -
 	Pattern string // which events, see [EventPattern]; the others are passed over
