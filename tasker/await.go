@@ -28,7 +28,7 @@ func (w *worker) lookAtAwaited(h *held) {
 	h.looked, h.looking = true, true
 	until := w.beatAt.Add(w.config.Lease)
 	go func() {
-		ctx, cancel := context.WithDeadline(context.Background(), until)
+		ctx, cancel := context.WithDeadline(w.life, until)
 		defer cancel()
 		rows, err := w.rowsOf(ctx, awaited)
 		w.do(func() { w.lookedAt(h, awaited, rows, err) })

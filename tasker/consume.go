@@ -15,8 +15,7 @@ import (
 //
 // A name that is new begins with the oldest event that is kept. One that
 // nobody uses any more still has events to read, and [Retention] keeps their
-// tasks for it: where tasker/postgres is the store, delete its row of the table
-// consumers.
+// tasks for it until [Engine.ForgetConsumer], or taskerctl consumers forget.
 type Consumer struct {
 	Name    string // of letters, digits, and . _ -
 	Pattern string // which events, see [EventPattern]; the others are passed over
@@ -77,6 +76,21 @@ func (e *Engine) Consume(ctx context.Context, c Consumer) error {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// Consumers lists those who have ever consumed on this store, by name, and how
+// far each has come: also those who do not read any more, for whom tasks stay
+// that retention would delete.
+func (e *Engine) Consumers(ctx context.Context) ([]ConsumerProgress, error) {
+	return e.store.Consumers(ctx)
+}
+
+// ForgetConsumer gives a consumer up: nothing is kept for it any more, and
+// whoever consumes under its name begins with the oldest event that there is.
+// [ErrNoConsumer] when there is none of that name, [ErrEventsHeld] while
+// somebody reads for it.
+func (e *Engine) ForgetConsumer(ctx context.Context, name string) error {
+	return e.store.ForgetConsumer(ctx, name)
 }
 
 func validConsumer(name string) bool {

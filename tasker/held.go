@@ -203,15 +203,19 @@ func (w *worker) settle(o *outcome) {
 	if w.held[h.row.ID] != h {
 		return
 	}
-	if o.err == nil && o.wait == nil && !h.hasRoomFor(o) {
-		o.err = tooLarge
+	if o.err == nil && !h.hasRoomFor(o) {
+		o.wait, o.err = nil, tooLarge
 	}
 	w.recordOutcome(h, o)
 	w.advance(h)
 }
 
 func (h *held) hasRoomFor(o *outcome) bool {
-	return h.task.bytes+len(o.result)+len(o.metadata) <= MaxTaskBytes
+	more := len(o.result) + len(o.metadata)
+	if o.wait != nil {
+		more += len(o.wait.Prompt)
+	}
+	return h.task.bytes+more <= MaxTaskBytes
 }
 
 var tooLarge = Permanent(CodeResultTooLarge, "with this result the task is larger than %d bytes; store it elsewhere and hand on where it is", MaxTaskBytes)

@@ -71,7 +71,7 @@ func (w *worker) reconcile(pulse *Pulse, sent time.Time) {
 func (w *worker) adopt(id ID) {
 	worker := w.id
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease/3)
+		ctx, cancel := context.WithTimeout(w.life, w.config.Lease/3)
 		defer cancel()
 		log, err := w.store.Load(ctx, id)
 		w.do(func() {

@@ -361,6 +361,9 @@ func (t *Task) steered(now time.Time, by By, decide func(*Task) ([]Event, error)
 		return nil, err
 	}
 	for _, e := range chosen {
+		if t.bytes+len(e.Result) > MaxTaskBytes {
+			return nil, fmt.Errorf("%w: with this the task is larger than %d bytes", ErrRefused, MaxTaskBytes)
+		}
 		e.Actor, e.Reason = payload.Text(by.Actor), payload.Text(by.Reason)
 		if err := t.happen(&e, now); err != nil {
 			return nil, err

@@ -17,7 +17,7 @@ func (w *worker) load(h *held) {
 	h.loading, h.stale = true, false
 	id, until := h.row.ID, w.beatAt.Add(w.config.Lease)
 	go func() {
-		ctx, cancel := context.WithDeadline(context.Background(), until)
+		ctx, cancel := context.WithDeadline(w.life, until)
 		defer cancel()
 		var log Log
 		err := persist(ctx, func() (err error) {
@@ -146,6 +146,7 @@ func persist(ctx context.Context, read func() error) error {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
+			return err
 		}
 	}
 }

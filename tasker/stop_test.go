@@ -74,6 +74,52 @@ func TestAStopHasAnEndWhateverATaskHandlerDoesAtTheEndOfATask(t *testing.T) {
 	}
 }
 
+// mute is a store that lists nothing once it has been told so.
+type mute struct {
+	tasker.Store
+	off   atomic.Bool
+	asked atomic.Int32
+}
+
+func (d *mute) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error) {
+	if d.off.Load() {
+		d.asked.Add(1)
+		return nil, errCut
+	}
+	return d.Store.Rows(ctx, f)
+}
+
+func TestAWorkerAsksTheStoreForNothingOnceItHasStopped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &mute{Store: memory.New()}
+		var other tasker.ID
+		s := open(t, oneQuestion, tasker.Handlers{"pay": fine, "ask": doing(func(ctx context.Context) error {
+			store.off.Store(true) // it is about to be looked whether the other one has ended
+			_, err := tasker.Await(ctx, other, 0)
+			return err
+		})}, func(c *tasker.Config) { c.Store, c.Tag = store, "ours" })
+		other = s.submit() // nobody's
+		if err := s.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ours := request(map[string]any{})
+		ours.Tag = "ours"
+		if _, err := s.Submit(t.Context(), ours); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := store.asked.Load()
+		time.Sleep(time.Hour)
+		if after := store.asked.Load(); before == 0 || after > before {
+			t.Errorf("it has asked %d times, and %d times since it stopped", before, after-before)
+		}
+	})
+}
+
 func TestTaskHandlersThatDoNotReturnDoNotFillTheProcess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -77,6 +77,14 @@ type Store interface {
 	// somebody else holds it now; then nothing is noted.
 	AckEvents(ctx context.Context, hold EventsHold, position int64) error
 
+	// Consumers lists the consumers that have taken events, by name.
+	Consumers(ctx context.Context) ([]ConsumerProgress, error)
+
+	// ForgetConsumer drops what is known of a consumer; under its name somebody
+	// begins anew. ErrNoConsumer when there is none, ErrEventsHeld when
+	// somebody reads for it now.
+	ForgetConsumer(ctx context.Context, name string) error
+
 	// Rows lists tasks, newest first.
 	Rows(ctx context.Context, f Filter) ([]Row, error)
 
@@ -106,6 +114,7 @@ var (
 	ErrWorkerDead = errors.New("the worker's lease has run out")
 	ErrPurged     = errors.New("the task ended long ago, and its log was deleted")
 	ErrEventsHeld = errors.New("somebody else takes the events of this consumer")
+	ErrNoConsumer = errors.New("no such consumer")
 )
 
 // Row is what a store knows of a task besides its log. State is exact for a
@@ -232,6 +241,14 @@ type EventsHold struct {
 	Consumer string
 	By       ID
 	For      time.Duration
+}
+
+// ConsumerProgress tells how far a consumer of durable domain events has come.
+type ConsumerProgress struct {
+	Name   string
+	Held   bool      // somebody reads for it now
+	Unread int64     // events that it has yet to pass, also those that its pattern does not match
+	Oldest time.Time // when the first of them was recorded; zero where there is none
 }
 
 // Retention says how long tasks stay after their end; zero for ever. A task

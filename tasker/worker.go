@@ -69,6 +69,8 @@ type worker struct {
 	claimAt   time.Time        // when to ask it at the latest
 
 	stats     stats
+	life      context.Context // ends with the loop, and with it what is read for tasks that are held
+	die       context.CancelFunc
 	stopping  bool
 	cutOff    bool           // handlers were told to end
 	ends      sync.WaitGroup // task handlers that see the end of a task
@@ -116,6 +118,7 @@ func newWorker(e *Engine) *worker {
 		unfit: map[ID]time.Time{}, mostClaim: maxClaim, mostPurge: purgeAtOnce, moreWork: true,
 		done: make(chan struct{}),
 	}
+	w.life, w.die = context.WithCancel(context.Background())
 	w.crew = newCrew(w.execute)
 	if e.config.Retention != (Retention{}) {
 		w.purgeAt = now
@@ -282,6 +285,7 @@ func (in *inbox) wake() {
 // store what happened, ask for more.
 func (w *worker) loop() {
 	defer close(w.done)
+	defer w.die()
 	defer w.store.Listen(w.hear)()
 	w.timer = time.NewTimer(0)
 	defer w.timer.Stop()

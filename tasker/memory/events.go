@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -50,9 +51,8 @@ func (s *Store) TakeEvents(ctx context.Context, hold tasker.EventsHold, limit in
 		return nil, fmt.Errorf("consumer %s: %w", hold.Consumer, tasker.ErrEventsHeld)
 	}
 	c.by, c.until = hold.By, now.Add(hold.For)
-	all := s.events.all
-	from := sort.Search(len(all), func(i int) bool { return all[i].Position > c.done })
-	return slices.Clone(all[from:min(from+limit, len(all))]), nil
+	unread := s.events.after(c.done)
+	return slices.Clone(unread[:min(limit, len(unread))]), nil
 }
 
 // AckEvents implements [tasker.Store].
@@ -70,13 +70,52 @@ func (s *Store) AckEvents(ctx context.Context, hold tasker.EventsHold, position 
 	return nil
 }
 
+// Consumers implements [tasker.Store].
+func (s *Store) Consumers(ctx context.Context) ([]tasker.ConsumerProgress, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []tasker.ConsumerProgress
+	for _, name := range slices.Sorted(maps.Keys(s.events.consumers)) {
+		c := s.events.consumers[name]
+		p := tasker.ConsumerProgress{Name: name, Held: time.Now().Before(c.until)}
+		if unread := s.events.after(c.done); len(unread) > 0 {
+			p.Unread, p.Oldest = int64(len(unread)), unread[0].FiredAt
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// ForgetConsumer implements [tasker.Store].
+func (s *Store) ForgetConsumer(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch c := s.events.consumers[name]; {
+	case c == nil:
+		return fmt.Errorf("consumer %s: %w", name, tasker.ErrNoConsumer)
+	case time.Now().Before(c.until):
+		return fmt.Errorf("consumer %s: %w", name, tasker.ErrEventsHeld)
+	}
+	delete(s.events.consumers, name)
+	return nil
+}
+
+// after gives the events behind a position.
+func (e *events) after(position int64) []tasker.DomainEvent {
+	return e.all[sort.Search(len(e.all), func(i int) bool { return e.all[i].Position > position }):]
+}
+
 // unread says whether a task has events that a known consumer has not read.
 func (e *events) unread(task tasker.ID) bool {
 	for _, c := range e.consumers {
-		for i := len(e.all) - 1; i >= 0 && e.all[i].Position > c.done; i-- {
-			if e.all[i].TaskID == task {
-				return true
-			}
+		if slices.ContainsFunc(e.after(c.done), func(event tasker.DomainEvent) bool { return event.TaskID == task }) {
+			return true
 		}
 	}
 	return false

@@ -103,6 +103,10 @@ var inMemory = []planting{
 		"memory: everybody takes events for a consumer at once",
 		[]change{{"tasker/memory/events.go", "c.by != hold.By && now.Before(c.until)", "false && now.Before(c.until)"}},
 		onMemory("publish/who takes for a consumer keeps others out until it is silent for too long"),
+	}, {
+		"memory: a consumer that reads is forgotten",
+		[]change{{"tasker/memory/events.go", "case time.Now().Before(c.until):", "case false:"}},
+		onMemory("publish/a consumer that is forgotten begins anew, and nobody's is forgotten who reads"),
 	},
 }
 
@@ -129,6 +133,10 @@ var inPostgres = []planting{
    and (c.change = 1 or r.id is not distinct from c.id)
    and (c.change = 1 or r.xmin = pg_current_xact_id()::xid`}},
 		onPostgres("claim/a refused claim has neither record nor owner"),
+	}, {
+		"postgres: a consumer that reads is forgotten",
+		[]change{{statements + "forget_consumer.sql", " and not known.held", ""}},
+		onPostgres("publish/a consumer that is forgotten begins anew, and nobody's is forgotten who reads"),
 	}, {
 		"postgres: a refused end is kept",
 		[]change{{statements + "finish_rows.sql", " and r.id = c.id", ""}, {statements + "finish_rows.sql", " and r.xmin = pg_current_xact_id()::xid", ""}},

@@ -127,3 +127,41 @@ func (s *Store) AckEvents(ctx context.Context, hold tasker.EventsHold, position 
 	}
 	return nil
 }
+
+// Consumers implements [tasker.Store].
+func (s *Store) Consumers(ctx context.Context) ([]tasker.ConsumerProgress, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	rows, err := s.pool.Query(ctx, s.sql["consumers"])
+	if err != nil {
+		return nil, s.told("list consumers", err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p tasker.ConsumerProgress, err error) {
+		var oldest *time.Time
+		err = row.Scan(&p.Name, &p.Held, &p.Unread, &oldest)
+		if oldest != nil {
+			p.Oldest = *oldest
+		}
+		return p, err
+	})
+	if err != nil {
+		return nil, s.told("list consumers", err)
+	}
+	return all, nil
+}
+
+// ForgetConsumer implements [tasker.Store].
+func (s *Store) ForgetConsumer(ctx context.Context, name string) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	var held bool
+	switch err := s.pool.QueryRow(ctx, s.sql["forget_consumer"], name).Scan(&held); {
+	case errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("consumer %s: %w", name, tasker.ErrNoConsumer)
+	case err != nil:
+		return s.told("forget a consumer", err)
+	case held:
+		return fmt.Errorf("consumer %s: %w", name, tasker.ErrEventsHeld)
+	}
+	return nil
+}

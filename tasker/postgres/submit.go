@@ -36,6 +36,7 @@ type submits struct {
 
 // submit is one call.
 type submit struct {
+	ctx   context.Context // of who waits for it
 	tasks []tasker.NewTask
 	size  int
 	rows  []tasker.Row
@@ -59,7 +60,7 @@ func (s *Store) Submit(ctx context.Context, tasks []tasker.NewTask) ([]tasker.Ro
 		rows, err := s.insert(ctx, t.tx, tasks)
 		return rows, s.told("submit", err)
 	}
-	call := &submit{tasks: tasks, size: sizeOf(tasks), done: make(chan struct{})}
+	call := &submit{ctx: ctx, tasks: tasks, size: sizeOf(tasks), done: make(chan struct{})}
 	s.enqueue(call)
 	select {
 	case <-call.done:
@@ -115,9 +116,12 @@ func (s *Store) storeSubmits() {
 }
 
 // take gives as many waiting calls as one statement takes; none ends the work.
+// Those that nobody waits for any more are let go: what was given up during an
+// outage does not happen long after it.
 func (s *submits) take() []*submit {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.waiting = slices.DeleteFunc(s.waiting, func(call *submit) bool { return call.ctx.Err() != nil })
 	n, tasks, size := 0, 0, 0
 	for _, call := range s.waiting {
 		if n > 0 && (tasks+len(call.tasks) > maxSubmit || size+call.size > maxSubmitBytes) {

@@ -21,6 +21,8 @@ var publishing = chapter{"publish", []promise{
 	{"who takes for a consumer keeps others out until it is silent for too long", consumerHeld},
 	{"who lets go of a consumer lets others in at once", consumerLetGo},
 	{"who is too late acknowledges nothing", lateAcknowledge},
+	{"consumers are listed with what they have yet to read", consumersListed},
+	{"a consumer that is forgotten begins anew, and nobody's is forgotten who reads", consumerForgotten},
 	{"many writers lose nothing, and the events of a task keep their order", writersAtOnce},
 	{"a task stays until its events are read by those who read any", unreadStays},
 	{"a listener hears of events", hearsEvents},
@@ -202,6 +204,49 @@ func consumerLetGo(w *world) {
 	one.For = 0
 	w.acknowledges(one, position)
 	w.reads(other, second)
+}
+
+func (w *world) consumers() (all []tasker.ConsumerProgress) {
+	w.Helper()
+	w.surely(func() (err error) { all, err = w.Consumers(w.Context()); return err })
+	return all
+}
+
+func consumersListed(w *world) {
+	if all := w.consumers(); len(all) != 0 {
+		w.Errorf("where nobody has read there is %v", all)
+	}
+	k := w.join()
+	task := k.has()
+	reads, rests := w.reader("bookkeeping"), w.reader("Mail")
+	rests.For = 0
+	w.reads(rests)
+	at := w.publishes(w.next(task, k.id), w.event(task, 1), w.event(task, 2)).At
+	later := w.publishes(w.next(task, k.id), w.event(task, 3)).At
+	w.acknowledges(reads, w.takes(reads, 10)[1].Position)
+	want := []tasker.ConsumerProgress{{Name: "Mail", Unread: 3, Oldest: at}, {Name: "bookkeeping", Held: true, Unread: 1, Oldest: later}}
+	if diff := cmp.Diff(want, w.consumers()); diff != "" {
+		w.Errorf("the consumers are wrong (-want +got):\n%s", diff)
+	}
+}
+
+func consumerForgotten(w *world) {
+	k := w.join()
+	task := k.has()
+	first := w.event(task, 1)
+	w.publishes(w.next(task, k.id), first)
+	reader := w.reader("bookkeeping")
+	w.acknowledges(reader, w.reads(reader, first)[0].Position)
+	if err := w.ForgetConsumer(w.Context(), reader.Consumer); !errors.Is(err, tasker.ErrEventsHeld) {
+		w.Errorf("to forget a consumer that reads gives %v", err)
+	}
+	reader.For = 0
+	w.acknowledges(reader, 0)
+	w.surely(func() error { return w.ForgetConsumer(w.Context(), reader.Consumer) })
+	if err := w.ForgetConsumer(w.Context(), reader.Consumer); !errors.Is(err, tasker.ErrNoConsumer) {
+		w.Errorf("to forget it again gives %v", err)
+	}
+	w.reads(w.reader("bookkeeping"), first)
 }
 
 func lateAcknowledge(w *world) {

@@ -73,6 +73,7 @@ func commands(stdout, stderr io.Writer) *cli.Command {
   taskerctl steps complete ID process_payment -result '{"payment_id": "pay_1"}' -reason "booked by hand"
   taskerctl approvals list
   taskerctl approvals approve ID -reason "a good customer"
+  taskerctl consumers list
   taskerctl templates validate templates/*.yaml
 
 Exit codes: 0 done, 1 not found or refused, 2 wrong usage, 3 no database.`,
@@ -80,6 +81,7 @@ Exit codes: 0 done, 1 not found or refused, 2 wrong usage, 3 no database.`,
 			{Name: "tasks", Usage: "list, show, steer tasks", Commands: taskCommands()},
 			{Name: "steps", Usage: "steer the steps of a task", Commands: stepCommands()},
 			{Name: "approvals", Usage: "answer what tasks wait for", Commands: approvalCommands()},
+			{Name: "consumers", Usage: "see how far the readers of domain events are", Commands: consumerCommands()},
 			{Name: "templates", Usage: "check and draw templates", Commands: templateCommands()},
 		},
 	}

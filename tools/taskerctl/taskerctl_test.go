@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -98,7 +99,7 @@ func (o *office) works(id tasker.ID) (tasker.ID, *tasker.Task) {
 func (o *office) says(exit int, words []string, args ...string) string {
 	o.t.Helper()
 	args = append(append([]string{"taskerctl"}, args...), "-db", o.url, "-schema", o.schema, "-actor", "anna")
-	if args[2] == "list" || args[2] == "show" || args[2] == "history" {
+	if args[1] == "consumers" || args[2] == "list" || args[2] == "show" || args[2] == "history" {
 		args = args[:len(args)-2]
 	}
 	return says(o.t, exit, words, args...)
@@ -259,6 +260,32 @@ func TestWhatPeopleAndHandlersWriteSteersNoTerminal(t *testing.T) {
 		}
 	}
 	o.says(1, []string{`no such step "\x1b[2J"`}, "steps", "retry", name, "\x1b[2J")
+}
+
+func TestAConsumerThatNobodyRunsIsSeenAndForgotten(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	store, err := postgres.Open(t.Context(), o.url, postgres.Options{Schema: o.schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	o.says(exitDone, []string{"nobody has read events"}, "consumers", "list")
+	reads := tasker.EventsHold{Consumer: "bookkeeping", By: tasker.ID{1}, For: time.Hour}
+	if _, err := store.TakeEvents(t.Context(), reads, 1); err != nil {
+		t.Fatal(err)
+	}
+	o.says(exitDone, []string{"bookkeeping  alive   0"}, "consumers", "list")
+	o.says(exitRefused, []string{"bookkeeping", "somebody else takes"}, "consumers", "forget", "bookkeeping")
+	reads.For = 0
+	if err := store.AckEvents(t.Context(), reads, 0); err != nil {
+		t.Fatal(err)
+	}
+	o.says(exitDone, []string{"bookkeeping  nobody  0"}, "consumers", "list")
+	o.says(exitDone, []string{"bookkeeping is forgotten"}, "consumers", "forget", "bookkeeping")
+	o.says(exitRefused, []string{"bookkeeping", "no such consumer"}, "consumers", "forget", "bookkeeping")
+	o.says(exitUsage, []string{"NAME is missing"}, "consumers", "forget")
+	o.says(exitDone, []string{`"consumers": []`}, "consumers", "list", "-json")
 }
 
 func TestTemplatesAreCheckedAndDrawn(t *testing.T) {
