@@ -2,8 +2,10 @@ package tasker_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +28,16 @@ func parse(t testing.TB, source string) *template.Template {
 		t.Fatal(err)
 	}
 	return parsed
+}
+
+// manySteps is a template's steps, none of which waits for another.
+func manySteps(n int, callable string) string {
+	var source strings.Builder
+	source.WriteString("steps:\n")
+	for i := range n {
+		fmt.Fprintf(&source, "  - {name: s%d, handler: {callable: %s}}\n", i, callable)
+	}
+	return source.String()
 }
 
 // open makes an engine without starting it. What it logs is not shown.
