@@ -38,7 +38,7 @@ type Attempt struct {
 	transactional bool // what it does is stored with its record, or not at all
 
 	mu       sync.Mutex
-	stored   []func() // wait for that
+	onStored []func() // wait for that
 	metadata map[string]json.RawMessage
 	parked   bool   // the handler was told to wait
 	trace    string // of this attempt
@@ -147,14 +147,14 @@ func (e *Engine) onceStored(ctx context.Context, f func()) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.stored = append(a.stored, f)
+	a.onStored = append(a.onStored, f)
 }
 
 // isStored calls what has waited for the attempt's transaction.
 func (a *Attempt) isStored() {
 	a.mu.Lock()
-	waiting := a.stored
-	a.stored = nil
+	waiting := a.onStored
+	a.onStored = nil
 	a.mu.Unlock()
 	for _, f := range waiting {
 		f()

@@ -2,8 +2,6 @@ package tasker_test
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,13 +18,9 @@ func TestATaskMayAwaitMoreTasksThanAListHas(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const steps = 1100
-		var source strings.Builder
-		source.WriteString("steps:\n")
-		for i := range steps {
-			fmt.Fprintf(&source, "  - {name: s%d, handler: {callable: child}}\n", i)
-		}
+		source := manySteps(steps, "child")
 		var runs atomic.Int32
-		s := start(t, source.String(), tasker.Handlers{
+		s := start(t, source, tasker.Handlers{
 			"child": doing(func(ctx context.Context) error {
 				if runs.Add(1) > 2*steps {
 					return tasker.Permanent("AGAIN", "the handler is called again and again")

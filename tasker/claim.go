@@ -2,7 +2,6 @@ package tasker
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -34,7 +33,7 @@ func (w *worker) claim() {
 		w.claiming = false
 		return
 	}
-	q.Limit = min(w.places(q.Templates, room)+len(w.unfit), maxRows)
+	q.Limit = min(w.places(q.Templates, room)+len(w.unfit), MaxRows)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease)
 		defer cancel()
@@ -59,7 +58,7 @@ func (w *worker) room() int {
 func (w *worker) found(c *Candidates, err error, limit int) {
 	w.claiming = false
 	if err != nil {
-		w.mostClaim = max(1, limit/2) // their logs may be more than it can give in its time
+		w.mostClaim = max(1, min(limit, w.mostClaim)/2) // their logs may be more than it can give in its time
 		w.engine.log.Warn("tasker: the store did not say what wants work; it is asked again, for fewer tasks", "tasks", w.mostClaim, "error", err)
 		return
 	}
@@ -74,20 +73,20 @@ func (w *worker) found(c *Candidates, err error, limit int) {
 	if wake := c.NextWake.Add(-w.skew); !c.NextWake.IsZero() && wake.Before(w.claimAt) {
 		w.claimAt = wake
 	}
+	if w.stopping || !w.joined {
+		return
+	}
 	before := len(w.held)
 	for i := range c.Logs {
-		if w.stopping || !w.joined {
-			return
-		}
-		if key := keyOf(&c.Logs[i].Row); !w.mayHold(key) {
+		row := &c.Logs[i].Row
+		switch key := keyOf(row); {
+		case !w.mayHold(key):
 			w.full[key] = true // the rest of them stays in the store
-			continue
-		}
-		if w.isUnfit(c.Logs[i].Row.ID) {
-			continue
-		}
-		if err := w.take(&c.Logs[i], false); err != nil {
-			w.passOver(c.Logs[i].Row.ID, err)
+		case w.isUnfit(row.ID):
+		default:
+			if err := w.take(&c.Logs[i], false); err != nil {
+				w.passOver(row.ID, err)
+			}
 		}
 	}
 	if len(w.held) > before {
@@ -156,214 +155,4 @@ func (w *worker) take(log *Log, owned bool) error {
 	w.advance(h)
 	w.mark(h)
 	return nil
-}
-
-// load reads a task's log anew.
-func (w *worker) load(h *held) {
-	if h.loading {
-		return
-	}
-	h.loading, h.stale = true, false
-	id, until := h.row.ID, w.beatAt.Add(w.config.Lease)
-	go func() {
-		ctx, cancel := context.WithDeadline(w.life, until)
-		defer cancel()
-		var log Log
-		err := persist(ctx, func() (err error) {
-			log, err = w.store.Load(ctx, id)
-			return err
-		})
-		w.do(func() { w.loaded(h, &log, err) })
-	}()
-}
-
-// loaded goes on from what the log says, which wins over what this worker
-// believed: it may hold our own record after a lost reply, or somebody
-// else's.
-func (w *worker) loaded(h *held, log *Log, err error) {
-	h.loading = false
-	if w.held[h.row.ID] != h {
-		return
-	}
-	f := h.flight
-	h.flight = nil
-	stored := f != nil && f.isIn(log)
-	if stored {
-		h.seq = f.append.After + 1
-		w.recorded(h, f, log.Records[f.append.After].At)
-	}
-	switch {
-	case err != nil:
-		w.forget(h, ErrLeaseLost)
-		return
-	case log.Row.State.Final():
-		if stored && f.append.Change == FinishRow {
-			w.ended(h)
-		}
-		w.forget(h, ErrCancelled)
-		return
-	case log.Row.Owner != w.id:
-		w.forget(h, ErrLeaseLost)
-		return
-	}
-	task, err := Fold(h.plan.template, *log)
-	if err != nil {
-		w.engine.log.Error("tasker: a log that does not fold", "error", err)
-		w.forget(h, ErrLeaseLost)
-		return
-	}
-	w.rebuild(h, task, log, f, stored)
-}
-
-// isIn says whether the flight's record is in a log.
-func (f *flight) isIn(log *Log) bool {
-	at := f.append.After
-	return len(f.append.Record.Events) > 0 && at < int64(len(log.Records)) && log.Records[at].ID == f.append.Record.ID
-}
-
-// rebuild puts a task on the state that its log tells, offers the outcomes
-// again that are not in it, and ends what it knows nothing of.
-func (w *worker) rebuild(h *held, task *Task, log *Log, f *flight, stored bool) {
-	var outcomes []Event
-	unborn := h.starting
-	if f != nil && !stored {
-		outcomes, unborn = append(outcomes, f.append.Record.Events...), append(unborn, f.starting...)
-	}
-	outcomes = append(outcomes, h.pending...)
-	log.Row.Trace = task.Trace
-	h.task, h.row, h.seq, h.poke, h.owned = task, log.Row, int64(len(log.Records)), log.Row.Poke, true
-	h.pending, h.starting, h.looked = nil, nil, false
-	for _, r := range unborn {
-		if h.runs[r.step] == r {
-			delete(h.runs, r.step)
-			w.takeSlot(h, -1)
-		}
-	}
-	for _, e := range outcomes {
-		i, ok := task.template.Graph().Index[e.Step]
-		switch {
-		case !ok || e.Undo != task.undoing || !task.runs(i, e.Attempt):
-		case f != nil && f.transacts(i):
-			w.record(h, f.transact.event(Withdrawn)) // it was rolled back
-		case e.Kind == Completed || e.Kind == Retrying || e.Kind == Failed || e.Kind == Parked || e.Kind == Withdrawn:
-			w.record(h, e)
-		}
-	}
-	for step, r := range h.runs {
-		switch {
-		case r.about.Undo != task.undoing || !task.runs(step, r.attempt):
-			delete(h.runs, step)
-			w.end(r, ErrCancelled)
-		case task.cancelled && !task.undoing:
-			w.end(r, ErrCancelled) // how it ends is waited for
-		}
-	}
-	if stored {
-		for _, r := range f.starting {
-			w.launch(r)
-		}
-	}
-	w.loseOrphans(h)
-	w.advance(h)
-	w.takeOffers(h)
-	w.mark(h)
-}
-
-// loseOrphans records as lost what was started under this worker's name and
-// does not run here: the start was stored after all, when it was given up.
-func (w *worker) loseOrphans(h *held) {
-	for i := range h.task.Steps {
-		if p := h.task.progress(i); p != nil && p.State == StepInProgress && h.runs[i] == nil {
-			w.lose(h, i)
-		}
-	}
-}
-
-// runs says whether that attempt of step i was started and has no outcome.
-func (t *Task) runs(i, attempt int) bool {
-	p := t.progress(i)
-	return p != nil && p.State == StepInProgress && p.starts == attempt
-}
-
-// lookAtAwaited finds out whether tasks that steps wait for have ended. It
-// happens after the row's poke was read, so that an end which this look does
-// not see raises the poke, and the task is not released on the old one.
-func (w *worker) lookAtAwaited(h *held) {
-	if h.looked || h.looking || w.stopping {
-		return
-	}
-	awaited := h.task.awaited()
-	if len(awaited) == 0 {
-		return
-	}
-	h.looked, h.looking = true, true
-	until := w.beatAt.Add(w.config.Lease)
-	go func() {
-		ctx, cancel := context.WithDeadline(w.life, until)
-		defer cancel()
-		var rows []Row
-		var err error
-		for ids := range slices.Chunk(awaited, maxRows) {
-			var some []Row
-			err = persist(ctx, func() (err error) {
-				some, err = w.store.Rows(ctx, Filter{IDs: ids, Limit: len(ids)})
-				return err
-			})
-			if err != nil {
-				break
-			}
-			rows = append(rows, some...)
-		}
-		w.do(func() { w.lookedAt(h, awaited, rows, err) })
-	}()
-}
-
-// maxRows is how many rows a store lists at once.
-const maxRows = 1000
-
-// lookedAt lets the steps go on whose awaited task has ended, or is not there
-// any more. Of the others it notes which are the task's own children.
-func (w *worker) lookedAt(h *held, awaited []ID, rows []Row, err error) {
-	h.looking = false
-	if w.held[h.row.ID] != h || h.stale || h.loading {
-		return // what is read anew is looked at again
-	}
-	if err != nil {
-		w.forget(h, ErrLeaseLost) // the lease is over
-		return
-	}
-	ended := map[ID]bool{}
-	for _, id := range awaited {
-		ended[id] = true
-	}
-	h.children = map[ID]bool{}
-	for i := range rows {
-		ended[rows[i].ID] = rows[i].State.Final()
-		h.children[rows[i].ID] = rows[i].Parent == h.row.ID
-	}
-	for i := range h.task.Steps {
-		wait := h.task.Steps[i].Wait
-		if wait == nil || !ended[wait.Task] {
-			continue
-		}
-		e := h.task.event(Answered, i)
-		e.Wait = &Wait{Name: wait.Name, Task: wait.Task}
-		w.record(h, e)
-	}
-	w.advance(h)
-}
-
-// persist calls a read of the store until it is answered or ctx has ended.
-func persist(ctx context.Context, read func() error) error {
-	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		err := read()
-		if err == nil || ctx.Err() != nil || errors.Is(err, ErrNotFound) {
-			return err
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return err
-		}
-	}
 }

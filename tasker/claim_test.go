@@ -80,37 +80,41 @@ func TestWhatIsLessUrgentIsNotLeftInTheStoreForEver(t *testing.T) {
 	}
 }
 
-// They began in an environment in which the handler's initialization is of a type
-// that the handler here does not take.
+// A task that began elsewhere has an initialization of a type that the handler
+// which counts does not take.
+const shelved = `
+steps: [{name: a, handler: {callable: a, initialization: {shelf: 5}}}]
+environments: {elsewhere: {steps: [{name: a, handler: {initialization: {shelf: five}}}]}}`
+
+var (
+	counts = tasker.Handlers{"a": tasker.Step(func(_ context.Context, in struct {
+		Shelf int `initialization:"shelf"`
+	}) (int, error) {
+		return in.Shelf, nil
+	})}
+	spells = tasker.Handlers{"a": tasker.Step(func(_ context.Context, in struct {
+		Shelf string `initialization:"shelf"`
+	}) (string, error) {
+		return in.Shelf, nil
+	})}
+)
+
 func TestTasksThatAWorkerCannotTakeStandInNobodysWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const source = `
-steps: [{name: a, handler: {callable: a, initialization: {shelf: 5}}}]
-environments: {elsewhere: {steps: [{name: a, handler: {initialization: {shelf: five}}}]}}`
 		store := memory.New()
-		counts := tasker.Handlers{"a": tasker.Step(func(_ context.Context, in struct {
-			Shelf int `initialization:"shelf"`
-		}) (int, error) {
-			return in.Shelf, nil
-		})}
-		spells := tasker.Handlers{"a": tasker.Step(func(_ context.Context, in struct {
-			Shelf string `initialization:"shelf"`
-		}) (string, error) {
-			return in.Shelf, nil
-		})}
 		elsewhere := func(c *tasker.Config) { c.Store, c.Environment = store, "elsewhere" }
-		client := open(t, source, spells, elsewhere)
+		client := open(t, shelved, spells, elsewhere)
 		var unfit []tasker.ID
 		for range 100 {
 			unfit = append(unfit, client.submit())
 		}
 		here := func(c *tasker.Config) { c.Store, c.Concurrency = store, 4 }
-		fit := open(t, source, counts, here).submit()
-		if task := start(t, source, counts, here).waits(fit); task.State != tasker.TaskComplete {
+		fit := open(t, shelved, counts, here).submit()
+		if task := start(t, shelved, counts, here).waits(fit); task.State != tasker.TaskComplete {
 			t.Errorf("the task that the worker can take is %s", task.State)
 		}
-		start(t, source, spells, elsewhere)
+		start(t, shelved, spells, elsewhere)
 		for _, id := range unfit {
 			if task := client.waits(id); task.State != tasker.TaskComplete {
 				t.Errorf("where its handler is, a task is %s", task.State)
@@ -160,6 +164,28 @@ func TestTasksThatAreTooMuchForTheStoreAtOnceAreClaimedAndDeletedByAndBy(t *test
 		time.Sleep(6 * time.Hour)
 		if left, err := client.Rows(t.Context(), tasker.Filter{}); err != nil || len(left) > 0 {
 			t.Errorf("long after its term %d tasks are left, %v", len(left), err)
+		}
+	})
+}
+
+func TestTasksThatAWorkerCannotTakeDoNotMakeItAskForMoreThanTheStoreCanGive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		client := open(t, shelved, spells, func(c *tasker.Config) { c.Store, c.Environment = store, "elsewhere" })
+		for range 20 {
+			client.submit()
+		}
+		var fit []tasker.ID
+		client = open(t, shelved, counts, func(c *tasker.Config) { c.Store = store })
+		for range 50 {
+			fit = append(fit, client.submit())
+		}
+		s := start(t, shelved, counts, func(c *tasker.Config) { c.Store = heavy{store, 30} })
+		for _, id := range fit {
+			if task := s.waits(id); task.State != tasker.TaskComplete {
+				t.Errorf("a task that the worker can take is %s", task.State)
+			}
 		}
 	})
 }

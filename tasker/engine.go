@@ -62,9 +62,10 @@ type Config struct {
 	// Middleware wraps every run of a step's handler, the first outermost.
 	Middleware []Middleware
 
-	// Observe is told of every record that this engine stored, in the order
-	// of each task's log. It is called from the engine's own loop: it must be
-	// quick, and wait for nothing that the engine does.
+	// Observe is told of every record that this engine stored. It is called
+	// from the engine's own loop, in the order of each task's log, and by those
+	// who submit and who steer, in their goroutines: it must be quick, and wait
+	// for nothing that the engine does.
 	Observe func(Row, Record)
 
 	// ObserveEvents is told what becomes of domain events. It is called from

@@ -253,35 +253,37 @@ func (w *worker) forget(h *held, cause error) {
 	h.refuseOffers()
 }
 
-// recorded tells of a record that is stored at the task's last position, of the
-// domain events that follow from it, and of what its transaction has brought.
+// recorded tells of a record that is stored at the task's last position, and of
+// what its transaction has brought.
 func (w *worker) recorded(h *held, f *flight, at time.Time) {
-	w.engine.observed(&h.row, f.append.Record, h.seq, at)
-	w.engine.published(f.events, at)
+	w.engine.recorded(&h.row, f, h.seq, at)
 	if f.transact != nil {
 		f.transact.about.isStored()
 	}
 }
 
-// mostTold is how many task handlers may be at the ends of tasks at once: one
-// that is slow, or does not return, must not fill the process with them.
-const mostTold = 1000
-
 // ended tells those who wait for it, and the task handler, that a task has
 // ended.
 func (w *worker) ended(h *held) {
 	w.engine.waiters.ended(h.row.ID, h.task)
-	if h.plan.submit == nil || h.plan.submit.handler.finish == nil {
-		return
+	if h.plan.submit != nil && h.plan.submit.handler.finish != nil {
+		w.finish(h.task, h.plan.submit.handler.finish)
 	}
-	finish, task := h.plan.submit.handler.finish, h.task
-	if w.told.Load() >= mostTold {
+}
+
+// mostFinishing is how many task handlers may be at the ends of tasks at once:
+// one that is slow, or does not return, must not fill the process with them.
+const mostFinishing = 1000
+
+// finish has a task handler see the end of a task.
+func (w *worker) finish(task *Task, finish func(context.Context, *Task)) {
+	if w.finishing.Load() >= mostFinishing {
 		w.engine.log.Warn("tasker: too many task handlers are at the ends of tasks; one is not told", "task", task.ID)
 		return
 	}
-	w.told.Add(1)
-	w.telling.Go(func() {
-		defer w.told.Add(-1)
+	w.finishing.Add(1)
+	w.ends.Go(func() {
+		defer w.finishing.Add(-1)
 		ctx, cancel := context.WithTimeout(context.Background(), w.config.Lease)
 		defer cancel()
 		_, err := protect(func() (any, error) { finish(ctx, task); return nil, nil })

@@ -2,7 +2,6 @@ package tasker
 
 import (
 	"encoding/json"
-	"slices"
 	"sync"
 	"time"
 )
@@ -53,11 +52,6 @@ func keyOf(row *Row) TemplateKey { return TemplateKey{row.Namespace, row.Hash} }
 
 // transacts says whether the flight belongs to a transaction of step i.
 func (f *flight) transacts(i int) bool { return f.transact != nil && f.transact.step == i }
-
-// awaits are the tasks whose end must be looked for while the task is at rest.
-func (h *held) awaits() []ID {
-	return slices.DeleteFunc(h.task.awaited(), func(id ID) bool { return h.children[id] })
-}
 
 func newHeld(p *plan, t *Task, log *Log) *held {
 	log.Row.Trace = t.Trace

@@ -2,8 +2,10 @@ package tasker_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +28,16 @@ func parse(t testing.TB, source string) *template.Template {
 		t.Fatal(err)
 	}
 	return parsed
+}
+
+// manySteps is a template's steps, none of which waits for another.
+func manySteps(n int, callable string) string {
+	var source strings.Builder
+	source.WriteString("steps:\n")
+	for i := range n {
+		fmt.Fprintf(&source, "  - {name: s%d, handler: {callable: %s}}\n", i, callable)
+	}
+	return source.String()
 }
 
 // open makes an engine without starting it. What it logs is not shown.
@@ -77,6 +89,18 @@ func (s shop) run() *tasker.Task { s.t.Helper(); return s.await(s.submit()) }
 func (s shop) await(id tasker.ID) *tasker.Task {
 	s.t.Helper()
 	task, err := s.Wait(s.t.Context(), id)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return task
+}
+
+// waits gives a task a minute, which in a bubble is a matter of nothing.
+func (s shop) waits(id tasker.ID) *tasker.Task {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	task, err := s.Wait(ctx, id)
 	if err != nil {
 		s.t.Fatal(err)
 	}

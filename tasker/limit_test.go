@@ -152,12 +152,8 @@ func TestATaskWithThousandsOfStepsLeavesRoomForOthers(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				var source strings.Builder
-				source.WriteString("steps:\n")
-				for i := range steps {
-					fmt.Fprintf(&source, "  - {name: s%d, handler: {callable: second}}\n", i)
-				}
-				s := start(t, source.String(), tasker.Handlers{"second": new(most).during(time.Second)}, func(c *tasker.Config) {
+				source := manySteps(steps, "second")
+				s := start(t, source, tasker.Handlers{"second": new(most).during(time.Second)}, func(c *tasker.Config) {
 					c.Concurrency, c.Templates = 8, append(c.Templates, other)
 				})
 				began := time.Now()
@@ -197,58 +193,6 @@ func TestABoundThatBoundsNothingIsRefused(t *testing.T) {
 			}
 		}
 	}
-}
-
-// Each of its steps brings nearly a megabyte, and there are more than it may have.
-func TestATaskGrowsToItsLimitAndNoFurtherWhoeverAddsToIt(t *testing.T) {
-	t.Parallel()
-	const steps = 70
-	megabyte := strings.Repeat("x", 1<<20-2)
-	var source strings.Builder
-	source.WriteString("steps:\n")
-	for i := range steps {
-		fmt.Fprintf(&source, "  - {name: s%d, handler: {callable: a}}\n", i)
-	}
-	fits := func(t *testing.T, task *tasker.Task) {
-		t.Helper()
-		full, refused := 0, 0
-		for i := range task.Steps {
-			switch step := &task.Steps[i]; {
-			case step.State == tasker.StepComplete, step.State == tasker.StepWaiting:
-				full++
-			case step.Error != nil && step.Error.Code == tasker.CodeResultTooLarge:
-				refused++
-			}
-		}
-		if full != tasker.MaxTaskBytes>>20-1 || refused == 0 { // with its context
-			t.Errorf("of %d steps %d have something, and %d were refused", steps, full, refused)
-		}
-	}
-	t.Run("by results", func(t *testing.T) {
-		t.Parallel()
-		s := start(t, source.String(), tasker.Handlers{"a": giving(megabyte)}, func(c *tasker.Config) { c.Concurrency = 1 })
-		task := s.run()
-		if task.State != tasker.TaskBlocked {
-			t.Errorf("the task is %s", task.State)
-		}
-		fits(t, task)
-	})
-	t.Run("by questions", func(t *testing.T) {
-		t.Parallel()
-		s := start(t, source.String(), tasker.Handlers{"a": asking(tasker.Question{Prompt: megabyte})}, func(c *tasker.Config) { c.Concurrency = 1 })
-		fits(t, s.run())
-	})
-	t.Run("by hand", func(t *testing.T) {
-		t.Parallel()
-		s := open(t, source.String(), tasker.Handlers{"a": fine})
-		id := s.submit()
-		for i := range steps {
-			_, err := s.CompleteStep(t.Context(), id, fmt.Sprintf("s%d", i), megabyte, ops)
-			if fits := i < tasker.MaxTaskBytes>>20-1; fits != (err == nil) || !fits && !errors.Is(err, tasker.ErrRefused) {
-				t.Fatalf("step %d gets %v", i, err)
-			}
-		}
-	})
 }
 
 func TestATaskThatIsParkedTakesNoPlaceOfItsNamespace(t *testing.T) {

@@ -108,7 +108,7 @@ func (e *Engine) Cancel(ctx context.Context, id ID, by By, how ...How) error {
 // cancelChildren cancels the sub-tasks that have not ended, and tells how many
 // these were.
 func (e *Engine) cancelChildren(ctx context.Context, parent ID, by By, how []How) (cancelled int, err error) {
-	page := Filter{Parent: parent, Limit: 1000}
+	page := Filter{Parent: parent, Limit: MaxRows}
 	for {
 		rows, err := e.store.Rows(ctx, page)
 		if err != nil || len(rows) == 0 {
@@ -159,9 +159,9 @@ func (e *Engine) RetryStep(ctx context.Context, id ID, step string, by By) (*Tas
 func (e *Engine) Answer(ctx context.Context, id ID, step string, answer any, by By) (*Task, error) {
 	raw, err := payload.Encode(answer)
 	if err != nil {
-		return nil, fmt.Errorf("answer step %s of task %s: the answer cannot be stored: %w", step, id, err)
+		return nil, fmt.Errorf("%s task %s: the answer cannot be stored: %w", toStep("answer", step), id, err)
 	}
-	return e.steer(ctx, id, fmt.Sprintf("answer step %.255s of", step), by, func(t *Task) ([]Event, error) {
+	return e.steer(ctx, id, toStep("answer", step), by, func(t *Task) ([]Event, error) {
 		i, err := t.stepNamed(step)
 		if err != nil {
 			return nil, err
@@ -185,7 +185,7 @@ func (e *Engine) Answer(ctx context.Context, id ID, step string, answer any, by 
 func (e *Engine) CompleteStep(ctx context.Context, id ID, step string, result any, by By) (*Task, error) {
 	raw, err := payload.Encode(result)
 	if err != nil {
-		return nil, fmt.Errorf("complete step %s of task %s: the result cannot be stored: %w", step, id, err)
+		return nil, fmt.Errorf("%s task %s: the result cannot be stored: %w", toStep("complete", step), id, err)
 	}
 	return e.steerStep(ctx, id, step, Event{Kind: CompletedByHand, Result: raw}, by)
 }
@@ -218,7 +218,7 @@ func (e *Engine) ResolveTask(ctx context.Context, id ID, by By) (*Task, error) {
 
 // steerStep does one thing to one step, from the states that the table allows.
 func (e *Engine) steerStep(ctx context.Context, id ID, step string, event Event, by By) (*Task, error) {
-	return e.steer(ctx, id, fmt.Sprintf("%s step %.255s of", verbs[event.Kind], step), by, func(t *Task) ([]Event, error) {
+	return e.steer(ctx, id, toStep(verbs[event.Kind], step), by, func(t *Task) ([]Event, error) {
 		i, err := t.stepNamed(step)
 		if err != nil {
 			return nil, err
@@ -238,6 +238,9 @@ func (e *Engine) steerStep(ctx context.Context, id ID, step string, event Event,
 		return []Event{about}, nil
 	})
 }
+
+// toStep is what is done to a step, for errors. A name may be of any length.
+func toStep(verb, step string) string { return fmt.Sprintf("%s step %.255s of", verb, step) }
 
 var verbs = map[EventKind]string{RetriedByHand: "retry", CompletedByHand: "complete", FailedByHand: "fail", ResolvedByHand: "resolve"}
 
@@ -284,7 +287,7 @@ func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide fu
 		log.Row.Trace = t.Trace
 		for _, r := range log.Records {
 			if f := sent[r.ID]; f != nil { // the answer to our append was lost
-				e.told(&log.Row, f, r.Seq, r.At)
+				e.recorded(&log.Row, f, r.Seq, r.At)
 				return t, nil
 			}
 		}
@@ -295,28 +298,38 @@ func (e *Engine) steer(ctx context.Context, id ID, verb string, by By, decide fu
 		if err != nil {
 			return fail(err)
 		}
-		f := &flight{events: e.publish(t, &log.Row, events)}
-		a := Append{Task: id, After: t.seq, Record: Record{ID: e.newID(), Events: events}, Events: durable(f.events), Poke: true, WakeIn: -1}
-		a.Change, a.State = SteerRow, t.State
-		if t.State.Final() {
-			a.Change = FinishRow
-		} else if n := t.next(log.Now); len(n.start) > 0 || n.event != nil || t.isUnderWay() || len(t.awaited()) > 0 {
-			a.WakeIn = 0 // also where attempts are under way: if nobody has the task, they are lost
-		} else if !n.wake.IsZero() {
-			a.WakeIn = max(0, n.wake.Sub(log.Now))
-		}
-		f.append, sent[a.Record.ID] = a, f
-		answers, err := e.store.Append(ctx, []Append{a})
+		f := e.steering(t, &log, events)
+		sent[f.append.Record.ID] = f
+		answers, err := e.store.Append(ctx, []Append{f.append})
 		switch {
 		case err != nil && (unclear != nil || ctx.Err() != nil):
 			return fail(fmt.Errorf("whether it is done is not known: %w", err))
 		case err != nil:
 			unclear = err
 		case answers[0].Stored:
-			e.told(&log.Row, f, t.seq+1, answers[0].At)
+			e.recorded(&log.Row, f, t.seq+1, answers[0].At)
 			return t, nil
 		}
 	}
+}
+
+// steering makes the append of what an operator has done to a task, and says
+// what becomes of its row where nobody owns it.
+func (e *Engine) steering(t *Task, log *Log, events []Event) *flight {
+	published := e.publish(t, &log.Row, events)
+	a := Append{
+		Task: t.ID, After: t.seq, Record: Record{ID: e.newID(), Events: events}, Events: durable(published),
+		Change: SteerRow, State: t.State, Poke: true, WakeIn: -1,
+	}
+	switch n := t.next(log.Now); {
+	case t.State.Final():
+		a.Change = FinishRow
+	case len(n.start) > 0 || n.event != nil || t.isUnderWay() || len(t.awaited()) > 0:
+		a.WakeIn = 0 // also where attempts are under way: if nobody has the task, they are lost
+	case !n.wake.IsZero():
+		a.WakeIn = max(0, n.wake.Sub(log.Now))
+	}
+	return &flight{append: a, events: published}
 }
 
 // steered folds what an operator does, and what follows from it, into the
@@ -362,9 +375,9 @@ func (t *Task) steered(now time.Time, by By, decide func(*Task) ([]Event, error)
 
 func (t *Task) waits(step string) *Wait { return t.Steps[t.template.Graph().Index[step]].Wait }
 
-// told tells of a record that was stored at a position of its task's log, and
-// of the domain events that follow from it.
-func (e *Engine) told(row *Row, f *flight, seq int64, at time.Time) {
+// recorded tells of a record that is stored at a position of its task's log,
+// and of the domain events that follow from it.
+func (e *Engine) recorded(row *Row, f *flight, seq int64, at time.Time) {
 	e.observed(row, f.append.Record, seq, at)
 	e.published(f.events, at)
 }

@@ -18,43 +18,6 @@ import (
 // These tests see bugs that no other test saw when tasker/plantings planted
 // them.
 
-// between is a store with something between it and those who append.
-type between struct {
-	tasker.Store
-	append func(appends []tasker.Append, pass func() ([]tasker.Appended, error)) ([]tasker.Appended, error)
-	loads  atomic.Int32
-}
-
-func (b *between) Append(ctx context.Context, appends []tasker.Append) ([]tasker.Appended, error) {
-	return b.append(appends, func() ([]tasker.Appended, error) { return b.Store.Append(ctx, appends) })
-}
-
-func (b *between) Load(ctx context.Context, id tasker.ID) (tasker.Log, error) {
-	b.loads.Add(1)
-	return b.Store.Load(ctx, id)
-}
-
-type pass = func() ([]tasker.Appended, error)
-
-func straight(_ []tasker.Append, pass pass) ([]tasker.Appended, error) { return pass() }
-
-func slow(_ []tasker.Append, pass pass) ([]tasker.Appended, error) {
-	time.Sleep(time.Second)
-	return pass()
-}
-
-// waits gives a task a minute, which in a bubble is a matter of nothing.
-func (s shop) waits(id tasker.ID) *tasker.Task {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
-	defer cancel()
-	task, err := s.Wait(ctx, id)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return task
-}
-
 // overtake stores a record of somebody else's, and pokes for it.
 func overtake(t *testing.T, store tasker.Store, id tasker.ID) {
 	t.Helper()

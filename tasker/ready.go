@@ -160,7 +160,7 @@ func (q *taskHeap) first(mayStart func(*held) bool) *held {
 // earlierWake orders the tasks that wait for a time.
 func earlierWake(a, b *held) bool { return a.wake.Before(b.wake) }
 
-// next gives a waiting task whose time has come.
+// due gives a waiting task whose time has come.
 func (q *taskHeap) due(now time.Time) *held {
 	if len(q.tasks) == 0 || q.tasks[0].wake.After(now) {
 		return nil

@@ -134,6 +134,7 @@ func TestTaskHandlersThatDoNotReturnDoNotFillTheProcess(t *testing.T) {
 		for range tasks {
 			s.run()
 		}
+		synctest.Wait()
 		if got := told.Load(); got != most {
 			t.Errorf("%d of them are at the end of a task, want %d", got, most)
 		}

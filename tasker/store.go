@@ -209,7 +209,7 @@ type Appended struct {
 type CandidateQuery struct {
 	Templates []TemplateKey // that it has every handler of
 	Tag       string        // "" for any
-	Limit     int           // at most 1000
+	Limit     int           // at most MaxRows
 	Oldest    bool          // by age alone: templates that are more urgent do not go before others
 }
 
@@ -280,7 +280,7 @@ type Filter struct {
 	NoWorker             bool          // only tasks that have not ended and that no living worker has the handlers of
 	Idle                 time.Duration // only tasks that have not ended and to which nothing happened for so long
 	Before               ID            // the last of the page before
-	Limit                int           // at most 1000
+	Limit                int           // at most MaxRows
 }
 
 // Hint says what may have changed.

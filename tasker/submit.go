@@ -105,7 +105,6 @@ func (e *Engine) submitAll(ctx context.Context, requests []Request) ([]Submissio
 	if err != nil {
 		return nil, fmt.Errorf("submit: %w", err)
 	}
-	e.onceStored(ctx, func() { e.handOver(tasks, rows) })
 	submissions := make([]Submission, len(rows))
 	for i := range rows {
 		existing := rows[i].ID != tasks[i].Row.ID
@@ -120,6 +119,7 @@ func (e *Engine) submitAll(ctx context.Context, requests []Request) ([]Submissio
 			e.onceStored(ctx, func() { e.observed(&rows[i], tasks[i].Record, 1, rows[i].CreatedAt) })
 		}
 	}
+	e.onceStored(ctx, func() { e.handOver(tasks, rows) }) // who observes hears first of the submit, then of what follows
 	return submissions, err
 }
 
@@ -306,7 +306,7 @@ func (e *Engine) enrich(ctx context.Context, p *plan, row *Row, input json.RawMe
 	var verdict *Error
 	switch {
 	case failure == nil:
-	case errors.As(failure, &verdict) && verdict.Kind == KindPermanent && verdict.Code != CodePanic && verdict.Code != CodeExit:
+	case errors.As(failure, &verdict) && verdict.Kind == KindPermanent && verdict.Code != CodePanic:
 		return nil, &Rejected{Code: verdict.Code, Message: verdict.Message}
 	default:
 		return nil, fmt.Errorf("%s: the task handler of %s: %w", CodeTaskHandler, p.template, failure)

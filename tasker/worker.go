@@ -68,16 +68,16 @@ type worker struct {
 	moreWork  bool             // the store may have more for us
 	claimAt   time.Time        // when to ask it at the latest
 
-	stats    stats
-	life     context.Context // ends with the loop, and with it what is read for tasks that are held
-	die      context.CancelFunc
-	stopping bool
-	cutOff   bool           // handlers were told to end
-	telling  sync.WaitGroup // task handlers that see an end
-	told     atomic.Int64   // how many these are
-	done     chan struct{}
-	timer    *time.Timer
-	alarm    time.Time
+	stats     stats
+	life      context.Context // ends with the loop, and with it what is read for tasks that are held
+	die       context.CancelFunc
+	stopping  bool
+	cutOff    bool           // handlers were told to end
+	ends      sync.WaitGroup // task handlers that see the end of a task
+	finishing atomic.Int64   // how many these are
+	done      chan struct{}
+	timer     *time.Timer
+	alarm     time.Time
 }
 
 // Start begins to run tasks. An engine that is not started submits and
@@ -91,11 +91,26 @@ func (e *Engine) Start(ctx context.Context) error {
 	if e.worker != nil {
 		return errors.New("tasker: the engine is started already")
 	}
+	w := newWorker(e)
+	pulse, err := e.store.Beat(ctx, Beat{Worker: w.id, Lease: e.config.Lease, First: true, Templates: e.runnable})
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	w.skew = pulse.Now.Sub(w.now)
+	e.worker = w
+	go w.loop()
+	return nil
+}
+
+// newWorker makes a worker of an engine that is about to join. The engine's lock
+// is held.
+func newWorker(e *Engine) *worker {
+	now := time.Now()
 	w := &worker{
 		engine: e, config: &e.config, store: e.store,
-		chance:  rand.New(rand.NewPCG(e.chance.Uint64(), e.chance.Uint64())),
-		inbox:   inbox{signal: make(chan struct{}, 1)},
-		now:     time.Now(),
+		chance: rand.New(rand.NewPCG(e.chance.Uint64(), e.chance.Uint64())),
+		inbox:  inbox{signal: make(chan struct{}, 1)},
+		now:    now, id: newID(now, e.chance), joined: true, beatAt: now, nextBeat: now.Add(e.config.Lease / 3),
 		held:    map[ID]*held{},
 		waiting: taskHeap{before: earlierWake, slot: amongWaiting},
 		running: map[*run]bool{}, stuck: map[*run]bool{}, shares: map[TemplateKey]*share{},
@@ -105,19 +120,10 @@ func (e *Engine) Start(ctx context.Context) error {
 	}
 	w.life, w.die = context.WithCancel(context.Background())
 	w.crew = newCrew(w.execute)
-	w.id, w.beatAt, w.joined = newID(w.now, e.chance), w.now, true
-	pulse, err := e.store.Beat(ctx, Beat{Worker: w.id, Lease: e.config.Lease, First: true, Templates: e.runnable})
-	if err != nil {
-		return fmt.Errorf("start: %w", err)
-	}
-	w.skew = pulse.Now.Sub(w.now)
-	w.nextBeat = w.now.Add(e.config.Lease / 3)
 	if e.config.Retention != (Retention{}) {
-		w.purgeAt = w.now
+		w.purgeAt = now
 	}
-	e.worker = w
-	go w.loop()
-	return nil
+	return w
 }
 
 // Stop ends the engine's work: nothing new starts, handlers that run may
@@ -148,25 +154,25 @@ func (e *Engine) Stop(ctx context.Context) error {
 			<-w.done
 		}
 	}
-	told := w.endsAreTold(ctx)
+	unseen := w.endsAreSeen(ctx)
 	e.subscribers.stop(e.config.Grace)
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.config.Grace)
 	defer cancel()
-	return errors.Join(w.complaint(), told, e.store.Leave(leave, w.id))
+	return errors.Join(w.complaint(), unseen, e.store.Leave(leave, w.id))
 }
 
-// endsAreTold waits until the task handlers have seen the ends of their tasks:
+// endsAreSeen waits until the task handlers have seen the ends of their tasks:
 // until ctx ends, and then for the grace. The loop is over.
-func (w *worker) endsAreTold(ctx context.Context) error {
-	told := make(chan struct{})
-	go func() { w.telling.Wait(); close(told) }()
+func (w *worker) endsAreSeen(ctx context.Context) error {
+	seen := make(chan struct{})
+	go func() { w.ends.Wait(); close(seen) }()
 	select {
-	case <-told:
+	case <-seen:
 		return nil
 	case <-ctx.Done():
 	}
 	select {
-	case <-told:
+	case <-seen:
 		return nil
 	case <-time.After(w.config.Grace):
 		return errors.New("stop: an OnFinish of a task handler does not return; its task has ended all the same")

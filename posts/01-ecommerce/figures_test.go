@@ -53,7 +53,7 @@ func TestACartIsPricedToTheCent(t *testing.T) {
 	}
 }
 
-// step gives the context that the engine would give a step of a task.
+// stepContext gives the context that the engine would give a step of a task.
 func stepContext(t *testing.T, step string, attempt int) context.Context {
 	t.Helper()
 	id, err := tasker.ParseID("0192f4e2-7c1a-7b3d-9e58-3c2f1a0b4d6e")

@@ -155,7 +155,7 @@ func TestTheLocalServerEndsWithTheRunUnlessItIsKeptOrCrashes(t *testing.T) {
 	if out, err := exec.Command("sh", "-c", stop[1]).CombinedOutput(); err != nil {
 		t.Errorf("%s: %v\n%s", stop[1], err, out)
 	}
-	for patience := time.Now().Add(10 * time.Second); pid() != 0 && time.Now().Before(patience); {
+	for patience := time.Now().Add(time.Minute); pid() != 0 && time.Now().Before(patience); {
 		time.Sleep(20 * time.Millisecond)
 	}
 }

@@ -53,7 +53,7 @@ func (s *Store) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error)
 	rows = slices.CompactFunc(rows, func(a, b tasker.Row) bool { return a.ID == b.ID }) // an id may have been asked for twice
 	limit := 100
 	if f.Limit > 0 {
-		limit = min(f.Limit, 1000)
+		limit = min(f.Limit, tasker.MaxRows)
 	}
 	return rows[:min(limit, len(rows))], nil
 }

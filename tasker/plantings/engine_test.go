@@ -2,6 +2,7 @@ package plantings
 
 const (
 	claiming    = "tasker/claim.go"
+	reloading   = "tasker/reload.go"
 	leasing     = "tasker/lease.go"
 	flushing    = "tasker/flush.go"
 	holding     = "tasker/held.go"
@@ -19,7 +20,7 @@ func inEngine(name string) test { return test{"tasker", name} }
 var inTheEngine = []planting{
 	{
 		"engine: its own record is not recognised after an unclear reply",
-		[]change{{claiming, "log.Records[at].ID == f.append.Record.ID", "false"}},
+		[]change{{reloading, "log.Records[at].ID == f.append.Record.ID", "false"}},
 		inEngine(neverLost),
 	}, {
 		"engine: a claim is given up that was stored after all",
@@ -31,7 +32,7 @@ var inTheEngine = []planting{
 		inEngine("TestATaskWhoseClaimWasNeverAnsweredIsAdopted"),
 	}, {
 		"engine: an attempt that nobody runs is not recorded as lost",
-		[]change{{claiming, "p != nil && p.State == StepInProgress && h.runs[i] == nil", "p != nil && false"}},
+		[]change{{reloading, "p != nil && p.State == StepInProgress && h.runs[i] == nil", "p != nil && false"}},
 		inEngine("TestATaskWhoseClaimWasNeverAnsweredIsAdopted"),
 	}, {
 		"engine: a task that the store says is not ours is kept",
@@ -66,7 +67,7 @@ var inTheEngine = []planting{
 		inEngine("TestRetriesComeOnTimeWhateverTheStoresClockSays/1h0m0s"),
 	}, {
 		"engine: a completion stands though its transaction was refused",
-		[]change{{claiming, "case f != nil && f.transacts(i):", "case false:"}},
+		[]change{{reloading, "case f != nil && f.transacts(i):", "case false:"}},
 		test{"tasker/postgres", "TestATransactionWhoseRecordIsRefusedIsDoneAgain"},
 	}, {
 		"engine: something else is stored while a transaction is under way",
@@ -78,7 +79,7 @@ var inTheEngine = []planting{
 		inEngine("TestTheObserverSeesWhatIsStoredAndNothingElse"),
 	}, {
 		"engine: a record is told to nobody when the answer is lost and the task was let go with it",
-		[]change{{claiming, "\tif stored {\n\t\th.seq = f", "\tif stored && log.Row.Owner == w.id {\n\t\th.seq = f"}},
+		[]change{{reloading, "\tif stored {\n\t\th.seq = f", "\tif stored && log.Row.Owner == w.id {\n\t\th.seq = f"}},
 		inEngine(neverLost),
 	}, {
 		"engine: a start that no handler has seen is not taken back by a stop",
@@ -142,7 +143,7 @@ var inTheEngine = []planting{
 		inEngine("TestPlacesUnderALimitOfTheClusterAreTakenAsSoonAsTheyAreFree"),
 	}, {
 		"engine: a store that cannot give so many tasks in its time is asked for as many again",
-		[]change{{claiming, "w.mostClaim = max(1, limit/2)", "_ = limit"}},
+		[]change{{claiming, "w.mostClaim = max(1, min(limit, w.mostClaim)/2)", "_ = limit"}},
 		inEngine("TestTasksThatAreTooMuchForTheStoreAtOnceAreClaimedAndDeletedByAndBy"),
 	}, {
 		"engine: the store is never asked for the oldest",

@@ -45,7 +45,7 @@ func (o *options) checkDB() error {
 	from := "-db"
 	if url := os.Getenv("DATABASE_URL"); url != "" && (o.db == "" || o.db == onPostgres) {
 		if o.db, from = url, "DATABASE_URL"; !isURL(url) {
-			return usagef("DATABASE_URL is not a postgres:// URL; unset it, or use -db memory")
+			return WrongUsage("DATABASE_URL is not a postgres:// URL; unset it, or use -db memory")
 		}
 	}
 	if o.db == "" {
@@ -53,19 +53,19 @@ func (o *options) checkDB() error {
 	}
 	switch {
 	case o.db == inMemory && o.crashAfter+o.crashIn != "":
-		return usagef("-crash-after, -crash-in: memory does not outlive the crash, so there would be nothing to go on with; they need -db postgres")
+		return WrongUsage("-crash-after, -crash-in: memory does not outlive the crash, so there would be nothing to go on with; they need -db postgres")
 	case o.db == inMemory && o.keep:
-		return usagef("-keep: there is no local server to keep with -db memory")
+		return WrongUsage("-keep: there is no local server to keep with -db memory")
 	case o.db == inMemory, o.db == onPostgres:
 		return nil
 	case !isURL(o.db):
 		name, _, _ := strings.Cut(o.db, ":") // what follows may hold a password
-		return usagef("-db %s: it must be memory, postgres or a postgres:// URL", name)
+		return WrongUsage("-db %s: it must be memory, postgres or a postgres:// URL", name)
 	case o.keep:
-		return usagef("-keep: %s names a server that this command does not start, so it stays as it is", from)
+		return WrongUsage("-keep: %s names a server that this command does not start, so it stays as it is", from)
 	}
 	if _, err := pgxpool.ParseConfig(o.db); err != nil {
-		return usagef("%s: the URL does not look like postgres://user:password@host:port/database", from) // err may quote the password
+		return WrongUsage("%s: the URL does not look like postgres://user:password@host:port/database", from) // err may quote the password
 	}
 	return nil
 }

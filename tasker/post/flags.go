@@ -76,13 +76,13 @@ func (p Post) parse(ctx context.Context, args []string, stdin io.Reader) (*optio
 	case errors.Is(err, flag.ErrHelp):
 		return nil, errHelp
 	case err != nil:
-		return nil, usagef("%v; -h lists the flags", err)
+		return nil, WrongUsage("%v; -h lists the flags", err)
 	case flags.NArg() > 0:
-		return nil, usagef("%q is not a flag; flags come first and begin with -", flags.Arg(0))
+		return nil, WrongUsage("%q is not a flag; flags come first and begin with -", flags.Arg(0))
 	case len(o.key) > maxKey:
-		return nil, usagef("-key: it has %d bytes, and %d are the limit", len(o.key), maxKey)
+		return nil, WrongUsage("-key: it has %d bytes, and %d are the limit", len(o.key), maxKey)
 	case o.n < 1 || o.n > maxTasks:
-		return nil, usagef("-n %d: it must be from 1 to %d", o.n, maxTasks)
+		return nil, WrongUsage("-n %d: it must be from 1 to %d", o.n, maxTasks)
 	}
 	if o.task, err = findTask(o.templates, *task); err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func findTask(templates []*template.Template, task string) (*template.Template, 
 		}
 	}
 	if found == nil {
-		return nil, usagef("-task %s: there is no such task; this post has %s", task, strings.Join(names, ", "))
+		return nil, WrongUsage("-task %s: there is no such task; this post has %s", task, strings.Join(names, ", "))
 	}
 	return found, nil
 }
@@ -141,7 +141,7 @@ func (o *options) checkEnvironment() error {
 	known = append(known, "development")
 	slices.Sort(known)
 	if o.environment != "" && !slices.Contains(known, o.environment) {
-		return usagef("%s %s: no template has it; there is %s", from, o.environment, strings.Join(slices.Compact(known), ", "))
+		return WrongUsage("%s %s: no template has it; there is %s", from, o.environment, strings.Join(slices.Compact(known), ", "))
 	}
 	return nil
 }
@@ -231,14 +231,14 @@ func readAll(file string, stdin io.Reader) ([]byte, error) {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, usagef("-input: %v", err)
+			return nil, WrongUsage("-input: %v", err)
 		}
 		defer f.Close()
 		stdin = f
 	}
 	raw, err := io.ReadAll(io.LimitReader(stdin, payload.MaxBytes+1))
 	if err != nil {
-		return nil, usagef("-input: %v", err)
+		return nil, WrongUsage("-input: %v", err)
 	}
 	return raw, nil
 }

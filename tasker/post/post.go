@@ -156,11 +156,9 @@ type usage string
 
 func (u usage) Error() string { return string(u) }
 
-func usagef(format string, args ...any) error { return usage(fmt.Sprintf(format, args...)) }
-
-// WrongUsage makes an error of whoever typed the command, for what a post finds
-// only when it begins: the run ends with exit code 2.
-func WrongUsage(format string, args ...any) error { return usagef(format, args...) }
+// WrongUsage makes an error of whoever typed the command, also for what a post
+// finds only when it begins: the run ends with exit code 2.
+func WrongUsage(format string, args ...any) error { return usage(fmt.Sprintf(format, args...)) }
 
 // noDatabase is an error of the place that the command runs in.
 type noDatabase string

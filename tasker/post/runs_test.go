@@ -29,16 +29,15 @@ func newRuns(t *testing.T) *runs {
 // anyCommand is what the runs of these tests have in common.
 var anyCommand = command{post: "00-test", task: "n/t@1.0.0", template: "t", environment: "development", input: "i", tasks: 1}
 
-// begin begins a run or goes on with one, and says how long that took.
-func begin(t *testing.T, r *runs, c command, tag string) (*life, time.Duration) {
+// begin begins a run or goes on with one, and says whether it had to wait.
+func begin(t *testing.T, r *runs, c command, tag string) (l *life, waited bool) {
 	t.Helper()
-	began := time.Now()
-	l, err := r.begin(t.Context(), c, tag, saying(t))
+	l, err := r.begin(t.Context(), c, tag, func(string, ...any) { waited = true })
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.stop)
-	return l, time.Since(began)
+	return l, waited
 }
 
 func TestTheTablesCanBeMadeByManyAtOnce(t *testing.T) {
@@ -80,13 +79,14 @@ func TestTablesThatSomebodyElseMadeMeanwhileAreSeen(t *testing.T) {
 func TestARunThatBeatsIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	r := newRuns(t)
-	begin(t, r, anyCommand, "first")
-	second, took := begin(t, r, anyCommand, "second")
-	if second.resumed || second.tag != "second" {
-		t.Errorf("the second run is %q, which lives", second.tag)
+	r.lease = 4 * testLease // a beat may come late on a busy machine
+	first, _ := begin(t, r, anyCommand, "first")
+	second, waited := begin(t, r, anyCommand, "second")
+	if second.resumed || second.tag != "second" || !waited {
+		t.Errorf("the second run is %q, which lives; it has waited for a beat: %t", second.tag, waited)
 	}
-	if took > testLease {
-		t.Errorf("it took %v to see that; a beat takes a quarter of %v", took, testLease)
+	if ago := second.began.Sub(first.began); ago > r.lease {
+		t.Errorf("it took %v to see that; a beat takes a quarter of %v", ago, r.lease)
 	}
 }
 
@@ -108,9 +108,9 @@ func TestARunThatWasLetGoIsGoneOnWithAtOnce(t *testing.T) {
 	if err := first.end(runLetGo); err != nil {
 		t.Fatal(err)
 	}
-	second, took := begin(t, r, anyCommand, "second")
-	if second.tag != "first" || !second.gaveUp || took > testLease/2 {
-		t.Errorf("after %v the second run is %+v", took, second)
+	second, waited := begin(t, r, anyCommand, "second")
+	if second.tag != "first" || !second.gaveUp || waited {
+		t.Errorf("after waiting: %t, the second run is %+v", waited, second)
 	}
 }
 
@@ -170,11 +170,11 @@ func TestWaitingForARunEndsWithItsContext(t *testing.T) {
 	r := newRuns(t)
 	r.lease = time.Hour
 	begin(t, r, anyCommand, "first")
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	said := 0
-	_, err := r.begin(ctx, anyCommand, "second", func(string, ...any) { said++ })
-	if !errors.Is(err, context.DeadlineExceeded) || said != 1 {
+	_, err := r.begin(ctx, anyCommand, "second", func(string, ...any) { said++; cancel() })
+	if !errors.Is(err, context.Canceled) || said != 1 {
 		t.Errorf("the error is %v, after %d words on what it waits for", err, said)
 	}
 }

@@ -133,13 +133,12 @@ func (r *run) withSubTasks(ctx context.Context, store tasker.Store, ids []tasker
 
 // rows are all tasks of the run, the oldest first.
 func (r *run) rows(ctx context.Context, store tasker.Store) (all []tasker.Row, err error) {
-	const page = 1000
-	for filter := (tasker.Filter{Tag: r.life.tag, Limit: page}); ; filter.Before = all[len(all)-1].ID {
+	for filter := (tasker.Filter{Tag: r.life.tag, Limit: tasker.MaxRows}); ; filter.Before = all[len(all)-1].ID {
 		rows, err := store.Rows(ctx, filter)
 		if err != nil {
 			return nil, err
 		}
-		if all = append(all, rows...); len(rows) < page {
+		if all = append(all, rows...); len(rows) < tasker.MaxRows {
 			break
 		}
 	}

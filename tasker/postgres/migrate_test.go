@@ -144,7 +144,7 @@ func TestATaskThatANewerProgramHasWrittenStandsInNobodysWay(t *testing.T) {
 		if err := engine.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if done, err := engine.Wait(ctx, other.ID); err != nil || done.State != tasker.TaskComplete {
 			t.Errorf("beside %s that cannot be read, another task has come to %v, %v", what, done, err)

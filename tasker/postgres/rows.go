@@ -166,11 +166,8 @@ func (s *Store) missing(ctx context.Context, task tasker.ID) error {
 	return fmt.Errorf("task %s: %w", task, why)
 }
 
-// The bounds of a list.
-const (
-	usualRows = 100
-	mostRows  = 1000
-)
+// usualRows is how many rows a list has unless it says.
+const usualRows = 100
 
 // Rows implements [tasker.Store].
 func (s *Store) Rows(ctx context.Context, f tasker.Filter) ([]tasker.Row, error) {
@@ -227,7 +224,7 @@ func (s *Store) list(f *tasker.Filter) (text string, args []any) {
 	}
 	limit := usualRows
 	if f.Limit > 0 {
-		limit = min(f.Limit, mostRows)
+		limit = min(f.Limit, tasker.MaxRows)
 	}
 	args = append(args, limit)
 	text = s.sql["rows"] + " where " + strings.Join(where, " and ") + fmt.Sprintf("\n order by t.id desc limit $%d::int", len(args))

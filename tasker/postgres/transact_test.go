@@ -191,56 +191,36 @@ func TestWhatAStepSubmitsInItsTransactionComesWithItOrNotAtAll(t *testing.T) {
 	ledger(t, store)
 	var mu sync.Mutex
 	submitted := map[tasker.ID]bool{} // that the observer heard of
-	s, err := tasker.New(tasker.Config{
-		Store: store, Templates: templates(t, "steps: [{name: a, handler: {callable: a}, retry: {limit: 2, backoff_base_ms: 1}}]"),
-		Handlers: with(tasker.Handlers{
-			"a": postgres.Step(func(ctx context.Context, _ pgx.Tx, in struct {
-				Child bool `context:"child"`
-			}) (any, error) {
-				if in.Child {
-					return nil, nil
-				}
-				if _, err := tasker.Submit(ctx, tasker.Request{Namespace: "test", Name: "t", Context: map[string]any{"child": true}}); err != nil {
-					return nil, err
-				}
-				if tasker.Current(ctx).Number == 1 {
-					return nil, errors.New("again")
-				}
+	observe := func(row tasker.Row, r tasker.Record) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Seq == 1 {
+			submitted[row.ID] = true
+		}
+	}
+	s := taskertest.New(t, templates(t, "steps: [{name: a, handler: {callable: a}, retry: {limit: 2, backoff_base_ms: 1}}]"), with(tasker.Handlers{
+		"a": postgres.Step(func(ctx context.Context, _ pgx.Tx, in struct {
+			Child bool `context:"child"`
+		}) (any, error) {
+			if in.Child {
 				return nil, nil
-			}),
-		}),
-		Observe: func(row tasker.Row, r tasker.Record) {
-			mu.Lock()
-			defer mu.Unlock()
-			if r.Seq == 1 {
-				submitted[row.ID] = true
 			}
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	made, err := s.Submit(t.Context(), tasker.Request{Namespace: "test", Name: "t", Context: map[string]any{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	task, err := s.Wait(ctx, made.ID)
-	if err != nil || task.State != tasker.TaskComplete || task.Steps[0].Attempts != 2 {
-		t.Fatalf("the task has come to %v, %v", task, err)
-	}
-	rows, err := s.Rows(ctx, tasker.Filter{})
+			if _, err := tasker.Submit(ctx, tasker.Request{Namespace: "test", Name: "t", Context: map[string]any{"child": true}}); err != nil {
+				return nil, err
+			}
+			if tasker.Current(ctx).Number == 1 {
+				return nil, errors.New("again")
+			}
+			return nil, nil
+		}),
+	}), store, func(c *tasker.Config) { c.Observe = observe })
+	s.Expect(s.Submit("test/t", map[string]any{})).Complete().Step("a").After(2)
+	rows, err := s.Rows(t.Context(), tasker.Filter{})
 	if err != nil || len(rows) != 2 {
 		t.Fatalf("there are %d tasks, %v; want the first one and what its second attempt submitted", len(rows), err)
 	}
-	if task, err := s.Wait(ctx, rows[0].ID); err != nil || task.State != tasker.TaskComplete {
-		t.Fatalf("what was submitted has come to %v, %v", task, err)
-	}
-	if err := s.Stop(ctx); err != nil {
+	s.Expect(rows[0].ID).Complete()
+	if err := s.Stop(t.Context()); err != nil { // the observer has heard of everything by then
 		t.Fatal(err)
 	}
 	if len(submitted) != 2 || !submitted[rows[0].ID] || !submitted[rows[1].ID] {

@@ -23,7 +23,7 @@ var poisoning = chapter{"poison", []promise{
 	{"a key, a tag and a correlation id are kept as they are, or the submit is rejected", poisonKey},
 }}
 
-// document is one row of the table: a JSON text and what becomes of it.
+// jsonPoison is one row of the table: a JSON text and what becomes of it.
 type jsonPoison struct {
 	name, text string
 	fate       fate

@@ -27,7 +27,7 @@ func (w *world) transactor() tasker.Transactor {
 	return s
 }
 
-// submitting is work that submits a task and asks for an append.
+// submittingWork is work that submits a task and asks for an append.
 func submittingWork(s tasker.Store, task tasker.NewTask, a tasker.Append, err error) func(context.Context) (tasker.Append, error) {
 	return func(ctx context.Context) (tasker.Append, error) {
 		if _, err := s.Submit(ctx, []tasker.NewTask{task}); err != nil {

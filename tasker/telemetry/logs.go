@@ -14,7 +14,9 @@ import (
 // where it belongs: correlation_id, namespace, task, step and attempt, and the
 // trace_id and span_id of the span in that context. They stand outside of the
 // logger's groups.
-func NewLogHandler(next slog.Handler) slog.Handler { return &logHandler{Handler: next, outer: next} }
+func NewLogHandler(next slog.Handler) slog.Handler { return newLogHandler(next) }
+
+func newLogHandler(next slog.Handler) *logHandler { return &logHandler{Handler: next, outer: next} }
 
 type logHandler struct {
 	slog.Handler
@@ -56,7 +58,7 @@ func (h *logHandler) with(change func(slog.Handler) slog.Handler, grouped bool) 
 	if grouped {
 		return &logHandler{change(h.Handler), h.outer, append(slices.Clip(h.groups), change)}
 	}
-	return NewLogHandler(change(h.Handler)).(*logHandler)
+	return newLogHandler(change(h.Handler))
 }
 
 func traceAttrs(span trace.SpanContext) []slog.Attr {

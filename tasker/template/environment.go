@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"gopkg.in/yaml.v3"
 )
 
 // environment is what a template says differently for one environment.
@@ -28,8 +26,7 @@ const maxChanged = 5 * MaxSteps
 
 func (r *reader) environments(t *Template, v value) {
 	t.environments = map[string]environment{}
-	if v.kind != yaml.MappingNode {
-		r.say(v.line, "environments", "must be a mapping of keys, not %s", v.describe())
+	if !r.mapping(v, "environments") {
 		return
 	}
 	for _, e := range v.entries {

@@ -51,16 +51,16 @@ func Suggest(word string, candidates []string) string {
 	if len(word) > longestWord {
 		return ""
 	}
-	best := Nearest(word, candidates)
+	best := nearest(word, candidates)
 	if best == "" || !strings.HasPrefix(best, word) && editDistance(word, best) > len(word)/3+1 {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
 }
 
-// Nearest is the candidate that takes the fewest letters to come to. One that
+// nearest is the candidate that takes the fewest letters to come to. One that
 // begins with the whole word is nearer than any other.
-func Nearest(word string, candidates []string) (best string) {
+func nearest(word string, candidates []string) (best string) {
 	distance := 0
 	for _, c := range candidates {
 		d := editDistance(word, c)

@@ -59,10 +59,18 @@ func (r *reader) said(path string) bool {
 	return slices.ContainsFunc(r.problems, func(p Problem) bool { return p.Key == path })
 }
 
-// object reads a mapping by a table of its keys. Any other key is a problem.
-func (r *reader) object(v value, path string, keys []key) {
+// mapping says whether a value is one, and that it must be.
+func (r *reader) mapping(v value, path string) bool {
 	if v.kind != yaml.MappingNode {
 		r.say(v.line, path, "must be a mapping of keys, not %s", v.describe())
+		return false
+	}
+	return true
+}
+
+// object reads a mapping by a table of its keys. Any other key is a problem.
+func (r *reader) object(v value, path string, keys []key) {
+	if !r.mapping(v, path) {
 		return
 	}
 	var names []string
@@ -92,12 +100,12 @@ func (r *reader) object(v value, path string, keys []key) {
 	}
 }
 
-// suggestKey names the key that was meant, or the Nearest and all there are.
+// suggestKey names the key that was meant, or the nearest and all there are.
 func (r *reader) suggestKey(name string, names []string) string {
 	if s := r.suggest(name, names); s != "" || len(names) == 0 || r.compared > maxCompared {
 		return s
 	}
-	return fmt.Sprintf("; the nearest is %q of %s", Nearest(name, names), strings.Join(names, ", "))
+	return fmt.Sprintf("; the nearest is %q of %s", nearest(name, names), strings.Join(names, ", "))
 }
 
 func join(path, name string) string {
@@ -235,8 +243,7 @@ func choice[T ~string](r *reader, target *T, words ...T) func(value, string) {
 // free reads a mapping whose keys are nobody's business here.
 func (r *reader) free(target *map[string]any) func(value, string) {
 	return func(v value, path string) {
-		if v.kind != yaml.MappingNode {
-			r.say(v.line, path, "must be a mapping of keys, not %s", v.describe())
+		if !r.mapping(v, path) {
 			return
 		}
 		r.freeKeys(v, path)

@@ -3,12 +3,7 @@ package template
 import (
 	"errors"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"os"
-	"runtime"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -245,60 +240,6 @@ steps:
 	}
 }
 
-func TestABombIsRefusedBeforeItGoesOff(t *testing.T) {
-	var laughs, nested strings.Builder
-	laughs.WriteString("metadata:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
-	for i := 1; i < 12; i++ {
-		fmt.Fprintf(&laughs, "  a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
-	}
-	for i := range 9000 {
-		nested.WriteString(strings.Repeat(" ", min(i, 100)) + "a:\n")
-	}
-	var misspelt strings.Builder
-	misspelt.WriteString("name: t\nnamespace_name: n\nversion: 1.0.0\nsteps:\n")
-	for i := range 1000 {
-		fmt.Fprintf(&misspelt, "- {name: a%0240d, handler: {callable: a}, dependencies: [b%0240d]}\n", i, i)
-	}
-	bombs := map[string]string{
-		"long names, all of them misspelt": misspelt.String(),
-		"a billion laughs":                 laughs.String(),
-		"an anchor in itself":              "metadata: &a {b: *a}\n",
-		"a merge of itself":                "metadata: &a\n  <<: *a\n",
-		"many brackets":                    strings.Repeat("[", 200_000),
-		"deep flow maps":                   strings.Repeat("{a: ", 5000) + strings.Repeat("}", 5000),
-		"deep block maps":                  nested.String(),
-		"a file too large":                 "# " + strings.Repeat("x", MaxSize),
-	}
-	for name, bomb := range bombs {
-		t.Run(name, func(t *testing.T) {
-			took := time.Hour
-			for try := 0; try < 10 && took > 100*time.Millisecond; try++ { // others use the machine too: the quickest counts
-				var before, after runtime.MemStats
-				runtime.ReadMemStats(&before)
-				began := time.Now()
-				_, err := Parse("bomb.yaml", []byte(bomb))
-				took = min(took, time.Since(began))
-				runtime.ReadMemStats(&after)
-				if err == nil {
-					t.Fatal("it was accepted")
-				}
-				if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
-					t.Fatalf("it took %d MB", used>>20)
-				}
-			}
-			if limit := 100 * time.Millisecond; took > limit && !watchedForRaces() {
-				t.Errorf("it took %v, more than %v", took, limit)
-			}
-		})
-	}
-}
-
-// watchedForRaces says that the race detector slows everything down.
-func watchedForRaces() bool {
-	info, _ := debug.ReadBuildInfo()
-	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
-
 func TestAFileThatIsNoTemplateIsAClearProblem(t *testing.T) {
 	t.Parallel()
 	for source, want := range map[string]string{
@@ -320,80 +261,6 @@ func TestAFileThatIsNoTemplateIsAClearProblem(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q gives\n%v\nwant %q", source, err, want)
 		}
-	}
-}
-
-func TestTenThousandStepsLoadQuickly(t *testing.T) {
-	t.Parallel()
-	var b strings.Builder
-	b.WriteString("name: big\nnamespace_name: test\nversion: 1.0.0\nsteps:\n")
-	for i := range MaxSteps {
-		fmt.Fprintf(&b, "- {name: s%d, handler: {callable: x}%s}\n", i, map[bool]string{true: fmt.Sprintf(", dependencies: [s%d]", i-1)}[i > 0])
-	}
-	template, err := Parse("big.yaml", []byte(b.String()))
-	if err != nil || len(template.Steps) != MaxSteps {
-		t.Fatal(err)
-	}
-	b.WriteString("- {name: one_more, handler: {callable: x}}\n")
-	if _, err := Parse("big.yaml", []byte(b.String())); err == nil || !strings.Contains(err.Error(), "at most 10000 steps") {
-		t.Errorf("one step more gives %v", err)
-	}
-}
-
-// Each of these was a matter of seconds, or of minutes, while something was
-// looked for among all others.
-func TestALargeFileIsReadOrRefusedQuickly(t *testing.T) {
-	t.Parallel()
-	many := func(n int, line string) string {
-		var b strings.Builder
-		for i := range n {
-			fmt.Fprintf(&b, line, i)
-		}
-		return b.String()
-	}
-	const head, oneStep = "name: t\nnamespace_name: n\nversion: 1.0.0\n", "steps: [{name: a, handler: {callable: a}}]\n"
-	for _, tt := range []struct{ name, source, want string }{
-		{"many environments", head + oneStep + "environments:\n" + many(40_000, "  e%d: {}\n"), ""},
-		{"many keys to merge", head + oneStep + "metadata:\n  a: &a\n" + many(40_000, "    e%d: 1\n") + "  b:\n    <<: *a\n" + many(10_000, "    f%d: 1\n"), ""},
-		{"all steps changed again and again", head + "steps:\n" + many(4000, "- {name: s%d, handler: {callable: a}}\n") +
-			"environments:\n  e:\n    steps:\n" + strings.Repeat("    - {name: ALL}\n", 30_000), "environments.e.steps[12]: with this the environments change steps more than 50000 times"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			took := time.Hour
-			for try := 0; try < 10 && took > 500*time.Millisecond && (try == 0 || !watchedForRaces()); try++ { // others use the machine too: the quickest counts
-				began := time.Now()
-				_, err := Parse("large.yaml", []byte(tt.source))
-				took = min(took, time.Since(began))
-				if (err == nil) != (tt.want == "") || err != nil && !strings.HasSuffix(err.Error(), tt.want) {
-					t.Fatalf("it gives %.200v", err)
-				}
-			}
-			if limit := 500 * time.Millisecond; took > limit && !watchedForRaces() {
-				t.Errorf("it took %v, more than %v", took, limit)
-			}
-		})
-	}
-}
-
-// An engine asks so for each result that a handler takes.
-func TestTheAncestorsOfTenThousandStepsAreFoundQuickly(t *testing.T) {
-	t.Parallel()
-	g := Graph{Parents: make([][]int, MaxSteps)}
-	for i := 1; i < MaxSteps; i++ {
-		g.Parents[i] = []int{i - 1}
-	}
-	took := time.Hour
-	for try := 0; try < 5 && took > time.Second && (try == 0 || !watchedForRaces()); try++ { // others use the machine too: the quickest counts
-		began := time.Now()
-		for i := 1; i < MaxSteps; i++ {
-			if !g.IsAncestor(0, i) || g.IsAncestor(i, i) {
-				t.Fatalf("step 0 is an ancestor of %d: %t; %d is one of itself: %t", i, g.IsAncestor(0, i), i, g.IsAncestor(i, i))
-			}
-		}
-		took = min(took, time.Since(began))
-	}
-	if limit := time.Second; took > limit && !watchedForRaces() {
-		t.Errorf("it took %v, more than %v", took, limit)
 	}
 }
 
@@ -457,55 +324,6 @@ func TestATemplateDrawsItselfTheSameEveryTime(t *testing.T) {
 	}
 }
 
-func TestASchemaNamesThePathOfEachViolation(t *testing.T) {
-	t.Parallel()
-	template := mustParse(t, fmt.Sprintf(oneStep, `input_schema: {
-  type: object, required: [email, items], properties: {
-    email: {type: string, format: email},
-    items: {type: array, minItems: 1, items: {type: object, required: [id], properties: {id: {type: integer, minimum: 1}}}},
-    "a/b": {enum: [x, y]}}},`, ""))
-	tests := []struct {
-		document string
-		paths    []string
-	}{
-		{`{"email": "a@example.com", "items": [{"id": 1}]}`, nil},
-		{`{}`, []string{"/email", "/items"}},
-		{`{"email": "nobody", "items": []}`, []string{"/email", "/items"}},
-		{`{"email": "a@example.com", "items": [{"id": 1}, {}, {"id": 0}, {"id": "x"}, {"id": 1.5}]}`, []string{"/items/1/id", "/items/2/id", "/items/3/id", "/items/4/id"}},
-		{`{"email": "a@example.com", "items": [{"id": 12345678901234567890}], "a/b": "z"}`, []string{"/a~1b"}},
-		{`[]`, []string{""}},
-		{`nonsense`, []string{""}},
-	}
-	for _, tt := range tests {
-		var paths []string
-		for _, v := range template.InputSchema.Check([]byte(tt.document)) {
-			paths = append(paths, v.Path)
-			if v.Message == "" {
-				t.Errorf("%s: no message at %s", tt.document, v.Path)
-			}
-		}
-		if diff := cmp.Diff(tt.paths, paths); diff != "" {
-			t.Errorf("%s:\n%s", tt.document, diff)
-		}
-	}
-}
-
-func TestDraft7AndDraft2020AreBothUnderstood(t *testing.T) {
-	t.Parallel()
-	for draft, source := range map[string]string{
-		"draft 7":       `{$schema: "http://json-schema.org/draft-07/schema#", definitions: {n: {type: integer}}, properties: {a: {$ref: "#/definitions/n"}, l: {items: [{type: string}], additionalItems: false}}}`,
-		"draft 2020-12": `{$schema: "https://json-schema.org/draft/2020-12/schema", $defs: {n: {type: integer}}, properties: {a: {$ref: "#/$defs/n"}, l: {prefixItems: [{type: string}], items: false}}}`,
-	} {
-		schema := mustParse(t, fmt.Sprintf(oneStep, "input_schema: "+source+",", "")).InputSchema
-		if v := schema.Check([]byte(`{"a": 1, "l": ["x"]}`)); len(v) != 0 {
-			t.Errorf("%s refuses what fits: %v", draft, v)
-		}
-		if v := schema.Check([]byte(`{"a": "x", "l": ["x", "y"]}`)); len(v) != 2 {
-			t.Errorf("%s finds %v, want two violations", draft, v)
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{symbolKeys, chain, fmt.Sprintf(oneStep, "", ""), "a: &a [*a]", "? [x]", "!!binary x", "<<: {}", "\xff", "steps: [{<<: [1]}]"} {
 		f.Add([]byte(seed))
@@ -530,62 +348,6 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("read again it gives %v", err)
 		}
 	})
-}
-
-func TestTheWaitGrowsByTheBackoffsShape(t *testing.T) {
-	t.Parallel()
-	want := map[Backoff][]time.Duration{
-		NoBackoff:   {0, 0, 0, 0, 0, 0},
-		Linear:      {100, 200, 300, 400, 500, 600},
-		Exponential: {100, 200, 400, 800, 1000, 1000},
-		Fibonacci:   {100, 100, 200, 300, 500, 800},
-	}
-	for backoff, waits := range want {
-		r := Retry{Backoff: backoff, Base: 100 * time.Millisecond, Max: time.Second}
-		for i, w := range waits {
-			if got := r.Wait(i+1, 0, 0, nil); got != w*time.Millisecond {
-				t.Errorf("%s: failure %d waits %v, want %v", backoff, i+1, got, w*time.Millisecond)
-			}
-		}
-	}
-}
-
-func TestNoWaitOverflowsOrPassesItsCap(t *testing.T) {
-	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	chance := rand.New(rand.NewPCG(seed, 0))
-	for range 100_000 {
-		r := Retry{
-			Backoff: []Backoff{NoBackoff, Linear, Exponential, Fibonacci}[chance.IntN(4)],
-			Base:    time.Duration(chance.Int64N(int64(time.Hour))),
-			Jitter:  chance.Float64(),
-		}
-		r.Max = r.Base + time.Duration(chance.Int64N(int64(24*time.Hour)))
-		n := 1 + chance.IntN(math.MaxInt32)
-		if chance.IntN(2) == 0 {
-			n = 1 + chance.IntN(100)
-		}
-		if d := r.Wait(n, 0, 0, chance); d < 0 || d > r.Max {
-			t.Fatalf("seed %d: failure %d of %+v waits %v", seed, n, r, d)
-		}
-		if d := r.Wait(n, time.Hour, 20*time.Millisecond, chance); d > 20*time.Millisecond {
-			t.Fatalf("seed %d: with every wait capped at 20 ms, failure %d of %+v waits %v", seed, n, r, d)
-		}
-	}
-}
-
-func TestJitterSpreadsTheWaitsToBothSides(t *testing.T) {
-	t.Parallel()
-	r := Retry{Backoff: Linear, Base: time.Second, Max: time.Minute, Jitter: 0.1}
-	chance := rand.New(rand.NewPCG(7, 7))
-	low, high := time.Hour, time.Duration(0)
-	for range 1000 {
-		d := r.Wait(1, 0, 0, chance)
-		low, high = min(low, d), max(high, d)
-	}
-	if low < 900*time.Millisecond || low > 920*time.Millisecond || high > 1100*time.Millisecond || high < 1080*time.Millisecond {
-		t.Errorf("waits of a second with 10 %% jitter lie between %v and %v", low, high)
-	}
 }
 
 // mustParse gives a template from its YAML.

@@ -112,7 +112,7 @@ func questions(ctx context.Context, d *desk) error {
 		return usagef("-limit %d: it must be at least 1", limit)
 	}
 	f := tasker.Filter{
-		Namespace: d.c.String("namespace"), Name: d.c.String("name"), Limit: 1000,
+		Namespace: d.c.String("namespace"), Name: d.c.String("name"), Limit: tasker.MaxRows,
 		States: []tasker.TaskState{tasker.TaskWaiting, tasker.TaskInProgress, tasker.TaskWaitingForRetry, tasker.TaskBlocked},
 	}
 	if text := d.c.String("before"); text != "" {

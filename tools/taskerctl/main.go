@@ -45,20 +45,19 @@ var errNoDatabase = errors.New("no database")
 // run is the whole program, but for the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := commands(stdout, stderr).Run(ctx, args)
+	if err == nil {
+		return exitDone
+	}
+	exit, more := exitRefused, ""
 	var usage *usageError
 	switch {
-	case err == nil:
-		return exitDone
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "taskerctl: %s; -h tells more\n", history.Line(err.Error()))
-		return exitUsage
+		exit, more = exitUsage, "; -h tells more"
 	case errors.Is(err, errNoDatabase):
-		fmt.Fprintf(stderr, "taskerctl: %s\n", history.Line(err.Error()))
-		return exitNoDatabase
-	default:
-		fmt.Fprintf(stderr, "taskerctl: %s\n", history.Line(err.Error()))
-		return exitRefused
+		exit = exitNoDatabase
 	}
+	fmt.Fprintf(stderr, "taskerctl: %s%s\n", history.Line(err.Error()), more)
+	return exit
 }
 
 func commands(stdout, stderr io.Writer) *cli.Command {

@@ -54,8 +54,8 @@ func list(ctx context.Context, d *desk) error {
 		Namespace: d.c.String("namespace"), Name: d.c.String("name"), Tag: d.c.String("tag"),
 		Idle: d.c.Duration("idle"), NoWorker: d.c.Bool("no-worker"), Limit: d.c.Int("limit"),
 	}
-	if f.Limit < 1 || f.Limit > 1000 {
-		return usagef("-limit %d: it must be from 1 to 1000", f.Limit)
+	if f.Limit < 1 || f.Limit > tasker.MaxRows {
+		return usagef("-limit %d: it must be from 1 to %d", f.Limit, tasker.MaxRows)
 	}
 	if f.Idle < 0 {
 		return usagef("-idle %v: it must not be negative", f.Idle)
