@@ -203,6 +203,8 @@ func TestWhatIsWrongIsSaidWithItsExitCode(t *testing.T) {
 	}
 	says(t, 2, []string{"which database?"}, "taskerctl", "tasks", "list", "-db", "")
 	says(t, 2, []string{`has no command "lst"`}, "taskerctl", "tasks", "lst")
+	says(t, 2, []string{`tasks has no command "lst"; there is list, show`}, "taskerctl", "tasks", "lst", "-h")
+	says(t, 2, []string{`taskerctl has no command "events"; there is tasks`}, "taskerctl", "events", "-h")
 	says(t, 3, []string{"no database"}, "taskerctl", "tasks", "list", "-db", "postgres://localhost:1/x")
 	for _, url := range []string{"here", "mysql://root:secret@here/x"} {
 		var stderr bytes.Buffer
