@@ -53,7 +53,7 @@ func (b bookings) take(w http.ResponseWriter, r *http.Request) {
 	case err != nil: // it may be stored all the same
 		say(w, http.StatusServiceUnavailable, "ask again with the same key")
 	default:
-		say(w, http.StatusAccepted, ticket{ID: made.ID})
+		say(w, http.StatusAccepted, map[string]tasker.ID{"id": made.ID})
 	}
 }
 

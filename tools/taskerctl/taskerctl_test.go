@@ -156,7 +156,7 @@ func TestADeniedAndACancelledAndAResolvedTask(t *testing.T) {
 		t.Errorf("the denied task is %s with %s", task.State, task.Steps[1].Result)
 	}
 	cancelled, _ := o.works(tasker.ID{})
-	o.says(0, []string{"is cancelled"}, "tasks", "cancel", cancelled.String(), "-reason", "by mistake")
+	o.says(0, []string{"is cancelled", "what these steps did stays, and cannot be undone by this task any more: approve\n"}, "tasks", "cancel", cancelled.String(), "-reason", "by mistake")
 	byHand, _ := o.works(tasker.ID{})
 	o.says(0, []string{"is in_progress"}, "steps", "complete", byHand.String(), "approve", "-result", `{"approved": true}`)
 	o.says(0, []string{"is complete"}, "steps", "resolve", byHand.String(), "pay", "-reason", "paid in cash")
