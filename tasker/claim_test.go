@@ -156,8 +156,9 @@ func TestTasksThatAreTooMuchForTheStoreAtOnceAreClaimedAndDeletedByAndBy(t *test
 		s := start(t, `steps: [{name: a, handler: {callable: a}}]`, tasker.Handlers{"a": fine}, func(c *tasker.Config) {
 			c.Store, c.Retention = heavy{store, 3}, tasker.Retention{Tasks: time.Hour}
 		})
+		time.Sleep(30 * time.Minute)
 		for _, id := range ids {
-			if task := s.waits(id); task.State != tasker.TaskComplete {
+			if task := s.task(id); task.State != tasker.TaskComplete {
 				t.Errorf("a task is %s", task.State)
 			}
 		}

@@ -19,12 +19,18 @@ import (
 // Config says what an [Engine] runs, and how. Store is required; the zero
 // value of every other field is its default.
 type Config struct {
-	Store     Store
+	Store Store
+
+	// Templates are those of the tasks that the engine submits or runs, and
+	// Handlers all that they name: who only submits has them too. An engine
+	// that reads, steers and consumes needs neither.
 	Templates []*template.Template
 	Handlers  Handlers
 
 	// Environment chooses the overrides of the templates. Defaults to
-	// TASKER_ENV, else "development".
+	// TASKER_ENV, else "development". Name another in production: there a
+	// template that was changed without a new version is refused, while
+	// development takes it with a warning.
 	Environment string
 
 	// Concurrency is how many steps run at once in this process. Defaults to 64.

@@ -61,6 +61,9 @@ func Step[In, Out any](f func(ctx context.Context, in In) (Out, error)) Handler 
 // step took effect. [Key] is the key that the step had, by which one finds out.
 // To find nothing that must be undone is success. What Undo returns is kept
 // for the report, beside the step.
+//
+// An undoing cannot wait: [Ask] and [Await] are refused there. It may [Submit],
+// also what takes back a sub-task.
 func Undo[In, Result, Out any](f func(ctx context.Context, in In, result *Result) (Out, error)) Handler {
 	return Handler{
 		kind:  undoHandler,

@@ -126,7 +126,7 @@ func (a *Attempt) park(w Wait) error {
 	case a.Step == "":
 		return Permanent(CodeWait, "a task handler cannot wait: it runs before the task is stored")
 	case a.Undo:
-		return Permanent(CodeWait, "the undoing of a step cannot wait for %s", &w)
+		return Permanent(CodeWait, "the undoing of a step cannot wait for %s; what has to wait is a task of its own, made by tasker.Submit", &w)
 	case w.Expires < 0:
 		return Permanent(CodeWait, "the wait for %s expires before it begins", &w)
 	case payload.Text(w.Name) != w.Name || len(w.Name) > MaxKey:

@@ -160,7 +160,7 @@ func (e *Engine) prepare(ctx context.Context, r *Request) (NewTask, error) {
 	}
 	p := e.own[ownName{r.Namespace, r.Name, r.Version}]
 	if p == nil {
-		return NewTask{}, &Rejected{Code: CodeUnknownTemplate, Message: fmt.Sprintf("there is no template %.255s/%.255s@%.255s%s", r.Namespace, r.Name, r.Version, template.Suggest(r.Namespace+"/"+r.Name, e.templateNames()))}
+		return NewTask{}, &Rejected{Code: CodeUnknownTemplate, Message: e.unknownTemplate(r)}
 	}
 	input, err := inputOf(r.Context)
 	if err != nil {
@@ -213,6 +213,21 @@ func (r *Request) check() error {
 		}
 	}
 	return nil
+}
+
+// unknownTemplate says that the engine lacks what a request asks for, and what
+// it has instead.
+func (e *Engine) unknownTemplate(r *Request) string {
+	name := fmt.Sprintf("%.255s/%.255s", r.Namespace, r.Name)
+	newest := e.own[ownName{r.Namespace, r.Name, ""}]
+	switch {
+	case newest != nil:
+		return fmt.Sprintf("there is no template %s@%.255s; the newest of that name is %s", name, r.Version, newest.template.Version)
+	case len(e.own) == 0:
+		return fmt.Sprintf("there is no template %s; this engine was made without Config.Templates, and whoever submits a task needs its template and handlers", name)
+	default:
+		return fmt.Sprintf("there is no template %s%s", name, template.Suggest(r.Namespace+"/"+r.Name, e.templateNames()))
+	}
 }
 
 func (e *Engine) templateNames() []string {
@@ -282,7 +297,7 @@ func (r *Row) identify(identity template.Identity, key string) error {
 	case identity == template.Strict:
 		r.Identity, r.RetryEnded = "input:"+r.InputHash, true
 	case identity == template.CallerProvided:
-		return &Rejected{Code: CodeKeyRequired, Message: fmt.Sprintf("%s/%s wants an idempotency key with every task", r.Namespace, r.Name)}
+		return &Rejected{Code: CodeKeyRequired, Message: fmt.Sprintf("%s/%s wants an idempotency key with every task: give Request.IdempotencyKey", r.Namespace, r.Name)}
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func TestARequestThatIsAtFaultIsRejectedWithACodeAndAPlace(t *testing.T) {
 		code, text   string
 	}{
 		{"an unknown template", "", tasker.Request{Namespace: "test", Name: "tt", Context: json.RawMessage(`{}`)}, tasker.CodeUnknownTemplate, `did you mean "test/t"?`},
-		{"an unknown version", "", tasker.Request{Namespace: "test", Name: "t", Version: "9.9.9"}, tasker.CodeUnknownTemplate, "test/t@9.9.9"},
+		{"an unknown version", "", tasker.Request{Namespace: "test", Name: "t", Version: "9.9.9"}, tasker.CodeUnknownTemplate, "there is no template test/t@9.9.9; the newest of that name is 1.0.0"},
 		{"input that breaks the schema", "input_schema: {properties: {n: {type: integer}}}\n", request(map[string]any{"n": "x"}), tasker.CodeInvalidInput, "/n"},
 		{"input that is no object", "", request([]int{1}), tasker.CodeInvalidInput, "must be a JSON object"},
 		{"input that is nothing", "", request(nil), tasker.CodeInvalidInput, "must be a JSON object"},
@@ -39,7 +39,7 @@ func TestARequestThatIsAtFaultIsRejectedWithACodeAndAPlace(t *testing.T) {
 		{"a NUL", "", request(json.RawMessage(`{"a": ["\u0000"]}`)), tasker.CodeInvalidInput, "/a/0"},
 		{"a number that explodes", "", request(json.RawMessage(`{"a": 1e131071}`)), tasker.CodeInvalidInput, "/a"},
 		{"too much", "", request(map[string]string{"a": strings.Repeat("x", 1<<20)}), tasker.CodeInvalidInput, "too large"},
-		{"no key where one is asked for", "identity_strategy: caller_provided\n", request(map[string]any{}), tasker.CodeKeyRequired, ""},
+		{"no key where one is asked for", "identity_strategy: caller_provided\n", request(map[string]any{}), tasker.CodeKeyRequired, "give Request.IdempotencyKey"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -54,6 +54,18 @@ func TestARequestThatIsAtFaultIsRejectedWithACodeAndAPlace(t *testing.T) {
 				t.Errorf("%d tasks were stored", len(rows))
 			}
 		})
+	}
+}
+
+func TestAnEngineWithoutTemplatesSaysWhatASubmitNeeds(t *testing.T) {
+	t.Parallel()
+	engine, err := tasker.New(tasker.Config{Store: memory.New()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = engine.Submit(t.Context(), request(map[string]any{}))
+	if want := "there is no template test/t; this engine was made without Config.Templates"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("the error is %v, want one that says %s", err, want)
 	}
 }
 

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Wait returns when a task has ended, or has come to rest in a state that it
-// does not leave by itself: blocked_by_failures, or waiting.
+// Wait returns when a task has ended, or has come to rest and needs somebody:
+// it is blocked_by_failures, or waits for an answer. A task that waits for
+// another rests once that one does.
 func (e *Engine) Wait(ctx context.Context, id ID) (*Task, error) {
 	bell, stop := e.waiters.add(e.store, id)
 	defer stop()
@@ -23,7 +24,11 @@ func (e *Engine) Wait(ctx context.Context, id ID) (*Task, error) {
 		if len(rows) == 0 {
 			return nil, fmt.Errorf("wait for task %s: %w", id, ErrNotFound)
 		}
-		if s := rows[0].State; s.Final() || s == TaskBlocked || s == TaskWaiting {
+		rests, err := e.rests(ctx, &rows[0])
+		switch {
+		case err != nil:
+			return nil, err
+		case rests || rows[0].State.Final():
 			return e.Task(ctx, id)
 		}
 		select {
@@ -36,6 +41,41 @@ func (e *Engine) Wait(ctx context.Context, id ID) (*Task, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// rests says whether a task needs somebody to go on. One that waits for others
+// does if all of these do; those above wait for it themselves.
+func (e *Engine) rests(ctx context.Context, row *Row, above ...ID) (bool, error) {
+	if row.State != TaskWaiting {
+		return row.State == TaskBlocked, nil
+	}
+	task, err := e.Task(ctx, row.ID)
+	if err != nil {
+		return false, err
+	}
+	var awaited []ID
+	for i := range task.Steps {
+		switch w := task.Steps[i].Wait; {
+		case w == nil:
+		case w.Task.IsZero():
+			return true, nil
+		case !slices.Contains(above, w.Task):
+			awaited = append(awaited, w.Task)
+		}
+	}
+	const page = 1000
+	for ids := range slices.Chunk(awaited, page) {
+		rows, err := e.store.Rows(ctx, Filter{IDs: ids, Limit: page})
+		if err != nil {
+			return false, err
+		}
+		for i := range rows {
+			if rests, err := e.rests(ctx, &rows[i], append(above, row.ID)...); !rests {
+				return false, err
+			}
+		}
+	}
+	return true, nil
 }
 
 // waiters are those who wait for tasks to end. They share one ear at the

@@ -80,8 +80,9 @@ type worker struct {
 	alarm     time.Time
 }
 
-// Start begins to run tasks. An engine that is not started submits and
-// answers questions only.
+// Start begins to run tasks. The engine runs them until [Engine.Stop]: ctx is
+// for the start alone, and may be one that ends with the process's first
+// signal. An engine that is not started submits and answers questions only.
 func (e *Engine) Start(ctx context.Context) error {
 	if err := e.open(ctx); err != nil {
 		return err

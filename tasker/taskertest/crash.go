@@ -83,7 +83,8 @@ func (w *lastWords) Write(p []byte) (int, error) {
 // CrashAfter crashes the engine once it has stored that the step is complete,
 // before it hears of that itself. What follows from the step may have been
 // recorded as started; it was not. It happens once, whichever task is the
-// first: the engine of [Engine.TakeOver] lives.
+// first: the engine of [Engine.TakeOver] lives. Every engine that is to crash
+// wants an option of its own, so none is shared by the tests of a table.
 func CrashAfter(step string) Option {
 	var spent atomic.Bool
 	return func(config *tasker.Config) {
@@ -95,10 +96,27 @@ func CrashAfter(step string) Option {
 	}
 }
 
+// CrashIn crashes the engine once the step has done its work, before anything
+// of that is recorded: the moment at which money has moved and nobody knows.
+// As with [CrashAfter], it happens once.
+func CrashIn(step string) Option {
+	var spent atomic.Bool
+	return func(config *tasker.Config) {
+		m := makeMortal(config)
+		fault(step, func(ctx context.Context, next tasker.Runner) (any, error) {
+			result, err := next(ctx)
+			if spent.CompareAndSwap(false, true) {
+				m.crash()
+			}
+			return result, err
+		})(config)
+	}
+}
+
 // stored crashes the engine if it is to, after an append of one of the events.
 func (m *mortal) stored(appended tasker.Appended, events []tasker.Event) {
 	for i := range events {
-		if appended.Stored && events[i].Kind == tasker.Completed && m.crashOn(events[i].Step) {
+		if appended.Stored && events[i].Kind == tasker.Completed && m.crashOn(named(events[i].Step, events[i].Undo)) {
 			m.crash()
 		}
 	}

@@ -21,11 +21,13 @@
 //
 // [Fail] fails attempts before their work, [LoseAnswer] after it, [FailForGood]
 // and [Panic] leave no other attempt, [Hang] takes its time. They stand around
-// the handlers, which know nothing of them.
+// the handlers, which know nothing of them. To a fault, "charge" is the step
+// and "undo:charge" its undoing.
 //
-// [CrashAfter] ends the engine as SIGKILL would, right after the record that
-// the step is complete, and [Engine.Crash] does it at any other moment.
-// [Engine.TakeOver] starts the engine that goes on with the work.
+// [CrashIn] ends the engine as SIGKILL would, when the step has done its work and
+// nothing of that is recorded, [CrashAfter] right after the record, and
+// [Engine.Crash] at any other moment. [Engine.TakeOver] starts the engine that
+// goes on with the work.
 //
 // # Stores
 //

@@ -84,7 +84,8 @@ func New(t testing.TB, templates []*template.Template, handlers tasker.Handlers,
 func OnMemory(testing.TB) tasker.Store { return memory.New() }
 
 // Submit submits a task, which is named as namespace/name, and gives its id.
-// Who wants to see a request rejected asks the Engine within.
+// Who gives it an idempotency key, or wants to see it rejected, asks the Engine
+// within.
 func (s *Engine) Submit(task string, input any) tasker.ID {
 	s.t.Helper()
 	namespace, name, _ := strings.Cut(task, "/")

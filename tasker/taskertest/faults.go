@@ -72,11 +72,19 @@ func fault(step string, run func(ctx context.Context, next tasker.Runner) (any, 
 	return func(config *tasker.Config) {
 		config.Middleware = append(config.Middleware, func(next tasker.Runner) tasker.Runner {
 			return func(ctx context.Context) (any, error) {
-				if tasker.Current(ctx).Step != step {
+				if a := tasker.Current(ctx); named(a.Step, a.Undo) != step {
 					return next(ctx)
 				}
 				return run(ctx, next)
 			}
 		})
 	}
+}
+
+// named is what faults call a step, or its undoing.
+func named(step string, undo bool) string {
+	if undo {
+		return "undo:" + step
+	}
+	return step
 }

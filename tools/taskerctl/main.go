@@ -44,7 +44,11 @@ var errNoDatabase = errors.New("no database")
 
 // run is the whole program, but for the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := commands(stdout, stderr).Run(ctx, args)
+	var unknown error
+	err := commands(stdout, stderr, &unknown).Run(ctx, args)
+	if err == nil {
+		err = unknown
+	}
 	if err == nil {
 		return exitDone
 	}
@@ -60,7 +64,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exit
 }
 
-func commands(stdout, stderr io.Writer) *cli.Command {
+// commands are the program's. Where help is asked for a command that there is
+// not, the library returns no error, so it is left in unknown.
+func commands(stdout, stderr io.Writer, unknown *error) *cli.Command {
 	root := &cli.Command{
 		Name:  "taskerctl",
 		Usage: "look at tasks, and lend them a hand",
@@ -92,6 +98,7 @@ Exit codes: 0 done, 1 not found or refused, 2 wrong usage, 3 no database.`,
 		c.OnUsageError = func(_ context.Context, _ *cli.Command, err error, _ bool) error { return usagef("%s", err) }
 		if c.Action == nil {
 			c.Action = group
+			c.CommandNotFound = func(_ context.Context, c *cli.Command, name string) { *unknown = noCommand(c, name) }
 		}
 	})
 	return root
@@ -107,13 +114,17 @@ func each(c *cli.Command, do func(*cli.Command)) {
 // group is what a command does that has commands of its own.
 func group(_ context.Context, c *cli.Command) error {
 	if c.Args().Present() {
-		var names []string
-		for _, sub := range c.Commands {
-			names = append(names, sub.Name)
-		}
-		return usagef("%s has no command %q; there is %s", c.Name, c.Args().First(), strings.Join(names, ", "))
+		return noCommand(c, c.Args().First())
 	}
 	return cli.ShowSubcommandHelp(c)
+}
+
+func noCommand(c *cli.Command, name string) error {
+	var names []string
+	for _, sub := range c.Commands {
+		names = append(names, sub.Name)
+	}
+	return usagef("%s has no command %q; there is %s", c.Name, name, strings.Join(names, ", "))
 }
 
 // onDatabase are the flags of every command that wants one.

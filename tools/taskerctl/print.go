@@ -141,7 +141,24 @@ func (p *printer) after(t *tasker.Task, err error) error {
 	if !t.State.Final() {
 		fmt.Fprintln(p.out, "what is left for handlers is done as soon as a worker is there")
 	}
+	if names := kept(t); len(names) > 0 {
+		fmt.Fprintf(p.out, "what these steps did stays, and cannot be undone by this task any more: %s\n", strings.Join(names, ", "))
+	}
 	return nil
+}
+
+// kept names the steps of a task that an operator ended which had begun and
+// were not undone.
+func kept(t *tasker.Task) (names []string) {
+	if t.State != tasker.TaskCancelled && t.State != tasker.TaskResolved {
+		return nil
+	}
+	for i := range t.Steps {
+		if s := &t.Steps[i]; s.Attempts+s.LostAttempts > 0 && s.Compensation == nil {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // questions writes a page of questions; last is zero where it is the last page.

@@ -157,7 +157,7 @@ func TestADeniedAndACancelledAndAResolvedTask(t *testing.T) {
 		t.Errorf("the denied task is %s with %s", task.State, task.Steps[1].Result)
 	}
 	cancelled, _ := o.works(tasker.ID{})
-	o.says(0, []string{"is cancelled"}, "tasks", "cancel", cancelled.String(), "-reason", "by mistake")
+	o.says(0, []string{"is cancelled", "what these steps did stays, and cannot be undone by this task any more: approve\n"}, "tasks", "cancel", cancelled.String(), "-reason", "by mistake")
 	byHand, _ := o.works(tasker.ID{})
 	o.says(0, []string{"is in_progress"}, "steps", "complete", byHand.String(), "approve", "-result", `{"approved": true}`)
 	o.says(0, []string{"is complete"}, "steps", "resolve", byHand.String(), "pay", "-reason", "paid in cash")
@@ -204,6 +204,8 @@ func TestWhatIsWrongIsSaidWithItsExitCode(t *testing.T) {
 	}
 	says(t, 2, []string{"which database?"}, "taskerctl", "tasks", "list", "-db", "")
 	says(t, 2, []string{`has no command "lst"`}, "taskerctl", "tasks", "lst")
+	says(t, 2, []string{`tasks has no command "lst"; there is list, show`}, "taskerctl", "tasks", "lst", "-h")
+	says(t, 2, []string{`taskerctl has no command "events"; there is tasks`}, "taskerctl", "events", "-h")
 	says(t, 3, []string{"no database"}, "taskerctl", "tasks", "list", "-db", "postgres://localhost:1/x")
 	for _, url := range []string{"here", "mysql://root:secret@here/x"} {
 		var stderr bytes.Buffer

@@ -25,7 +25,7 @@ func taskCommands() []*cli.Command {
 		{Name: "history", Usage: "show everything that happened to a task", ArgsUsage: "ID", Action: at(tellHistory), Flags: onDatabase()},
 		{Name: "cancel", Usage: "end a task", ArgsUsage: "ID", Action: at(cancel), Flags: byHand(
 			&cli.BoolFlag{Name: "children", Usage: "cancel its sub-tasks too"},
-			&cli.BoolFlag{Name: "undo", Usage: "undo what its steps did; this needs a worker"},
+			&cli.BoolFlag{Name: "undo", Usage: "undo what its steps did, which cannot be done later; this needs a worker"},
 		)},
 		{Name: "retry", Usage: "give a blocked task another chance", ArgsUsage: "ID", Flags: byHand(), Action: at(func(ctx context.Context, d *desk) error {
 			id, err := d.task()
