@@ -338,33 +338,6 @@ func TestARequestMayNameAVersionWhileTasksOfOtherEnvironmentsAreClaimed(t *testi
 	}
 }
 
-// silent is a store that answers nothing until the caller gives up.
-type silent struct{ tasker.Store }
-
-func (silent) SaveTemplates(ctx context.Context, _ []tasker.StoredTemplate, _ bool) ([]tasker.StoredTemplate, error) {
-	<-ctx.Done()
-	return nil, ctx.Err()
-}
-
-func TestASubmitWaitsForASilentStoreNoLongerThanItsOwnTime(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := open(t, oneStep, tasker.Handlers{"a": fine}, func(c *tasker.Config) { c.Store = silent{memory.New()} })
-		var all sync.WaitGroup
-		for range 10 {
-			all.Go(func() {
-				began := time.Now()
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-				defer cancel()
-				if _, err := s.Submit(ctx, request(map[string]any{})); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
-					t.Errorf("after %v a submit gets %v", time.Since(began), err)
-				}
-			})
-		}
-		all.Wait()
-	})
-}
-
 // unheard is a store that gives no hints.
 type unheard struct{ tasker.Store }
 
