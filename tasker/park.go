@@ -63,7 +63,8 @@ type Approval struct {
 // handler does before it asks is done again after the answer, so it asks
 // first, or uses its [Key]. An answer holds for the attempts that follow as
 // well; an operator's retry of the step asks anew. A question that nobody
-// answers in time fails the step with WAIT_EXPIRED.
+// answers in time fails the step with WAIT_EXPIRED, and an answer that is no T
+// does with HANDLER_INPUT: nobody looks at it before the handler.
 func Ask[T any](ctx context.Context, q Question) (T, error) {
 	var answer T
 	a := Current(ctx)

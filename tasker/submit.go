@@ -68,7 +68,9 @@ func (e *Engine) Submit(ctx context.Context, r Request) (Submission, error) {
 // SubmitAll stores many tasks in one call. When one request is at fault,
 // nothing is stored. But that a key stands for other input is found only while
 // the tasks are stored: then the others are, and come with the error, and the
-// one that is refused has no ID.
+// one that is refused has no ID. With no request at all it finds what the first
+// submit of an engine that is not started would: that the store does not
+// answer, or has another text of a template.
 func (e *Engine) SubmitAll(ctx context.Context, requests []Request) ([]Submission, error) {
 	if e.config.TraceSubmit == nil {
 		return e.submitAll(ctx, requests)

@@ -69,6 +69,20 @@ func TestAnEngineWithoutTemplatesSaysWhatASubmitNeeds(t *testing.T) {
 	}
 }
 
+func TestSubmittingNothingFindsThatATemplateWasChangedUnderItsVersion(t *testing.T) {
+	t.Parallel()
+	store := memory.New()
+	production := func(c *tasker.Config) { c.Store, c.Environment = store, "production" }
+	before := open(t, oneStep, tasker.Handlers{"a": fine}, production)
+	if _, err := before.SubmitAll(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	changed := open(t, "on_failure: fail\n"+oneStep, tasker.Handlers{"a": fine}, production)
+	if _, err := changed.SubmitAll(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "another text of test/t@1.0.0") {
+		t.Errorf("the error is %v, want one that names the template", err)
+	}
+}
+
 func TestWhatNoStoreKeepsIsRejectedWithItsPlaceApartFromItsFault(t *testing.T) {
 	t.Parallel()
 	s := open(t, oneStep, tasker.Handlers{"a": fine})
