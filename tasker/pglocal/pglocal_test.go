@@ -294,6 +294,19 @@ func TestAServerThatDiedHardIsStartedAgainWithItsData(t *testing.T) {
 	folder := newFolder(t)
 	first := mustShare(t, folder)
 	ask(t, first.URL(), "CREATE TABLE kept AS SELECT 42 AS answer")
+	busy, err := pgx.Connect(t.Context(), first.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close(t.Context())
+	computed := make(chan struct{})
+	go func() { // a session that computes does not notice for a while
+		defer close(computed)
+		_, _ = busy.Exec(t.Context(), "SELECT count(*) FROM generate_series(1, 10000000)")
+	}()
+	eventually(t, "the session computes", func() bool {
+		return ask(t, first.URL(), "SELECT count(*)::text FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%generate_series%' AND pid <> pg_backend_pid()") == "1"
+	})
 	postmaster, err := os.FindProcess(pidIn(folderOf(t, first.URL())))
 	if err != nil {
 		t.Fatal(err)
@@ -306,6 +319,7 @@ func TestAServerThatDiedHardIsStartedAgainWithItsData(t *testing.T) {
 	if got := ask(t, second.URL(), "SELECT answer FROM kept"); got != "42" {
 		t.Errorf("the answer is %s", got)
 	}
+	<-computed
 	if err := errors.Join(second.Stop(), first.Stop()); err != nil {
 		t.Error(err)
 	}

@@ -93,6 +93,18 @@ func (s *shared) run(ctx context.Context) error {
 	if err := s.create(); err != nil {
 		return err
 	}
+	// Sessions of a server that was killed may take a moment to notice, and no
+	// other may have its data meanwhile.
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		err := s.launch(ctx)
+		if err == nil || ctx.Err() != nil || time.Since(began) > startLimit || !strings.Contains(err.Error(), "pre-existing shared memory block") {
+			return err
+		}
+	}
+}
+
+// launch starts the server.
+func (s *shared) launch(ctx context.Context) error {
 	log, err := os.Create(s.data + ".log")
 	if err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
