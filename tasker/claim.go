@@ -64,11 +64,15 @@ func (w *worker) found(c *Candidates, err error, limit int) {
 	}
 	w.mostClaim = min(w.mostClaim+1, maxClaim)
 	w.skew = c.Now.Sub(w.now)
-	// Those whose claim is under way are offered again, and tell nothing; nor do
-	// those that cannot be taken.
+	// Those whose claim is under way are offered again, and may hide others until
+	// it is stored. Those that cannot be taken tell nothing.
 	fresh := func(log Log) bool { return w.held[log.Row.ID] == nil && !w.isUnfit(log.Row.ID) }
-	if len(c.Logs) == limit && slices.ContainsFunc(c.Logs, fresh) {
+	switch {
+	case len(c.Logs) < limit:
+	case slices.ContainsFunc(c.Logs, fresh):
 		w.moreWork = true
+	default:
+		w.moreBehind = true
 	}
 	if wake := c.NextWake.Add(-w.skew); !c.NextWake.IsZero() && wake.Before(w.claimAt) {
 		w.claimAt = wake

@@ -38,6 +38,54 @@ func TestAWorkerWithVeryManySlotsFillsThemFromTheStore(t *testing.T) {
 	}
 }
 
+// A store still offers the tasks whose claim is under way, and the others only
+// behind these.
+func TestABacklogIsWorkedOffWithoutWaitingForAPoll(t *testing.T) {
+	t.Parallel()
+	for _, slowly := range []time.Duration{0, time.Millisecond, 10 * time.Millisecond} {
+		for _, works := range []time.Duration{0, time.Millisecond, 3 * time.Millisecond, 20 * time.Millisecond} {
+			t.Run(fmt.Sprintf("a store that takes %v and steps of %v", slowly, works), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { worksOff(t, slowly, works) })
+			})
+		}
+	}
+}
+
+func worksOff(t *testing.T, slowly, works time.Duration) {
+	const backlog, steps, slots = 1000, 5, 64
+	store := &between{Store: memory.New(), append: func(_ []tasker.Append, pass pass) ([]tasker.Appended, error) {
+		time.Sleep(slowly)
+		return pass()
+	}}
+	handlers := tasker.Handlers{"a": doing(func(context.Context) error { time.Sleep(works); return nil })}
+	source := "steps:\n  - {name: s0, handler: {callable: a}}\n"
+	for i := 1; i < steps; i++ {
+		source += fmt.Sprintf("  - {name: s%d, handler: {callable: a}, dependencies: [s%d]}\n", i, i-1)
+	}
+	client := open(t, source, handlers, func(c *tasker.Config) { c.Store = store })
+	requests := make([]tasker.Request, backlog)
+	for i := range requests {
+		requests[i] = request(map[string]any{"n": i})
+	}
+	made, err := client.SubmitAll(t.Context(), requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	start(t, source, handlers, func(c *tasker.Config) { c.Store, c.Concurrency, c.Poll = store, slots, time.Hour })
+	ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+	defer cancel()
+	for _, m := range made {
+		if _, err := client.Wait(ctx, m.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took, least := time.Since(began), backlog*steps/slots*(works+slowly); took > 4*least+time.Second {
+		t.Errorf("%d tasks took %v; %v would do", backlog, took, least)
+	}
+}
+
 // Each urgent task that is done makes another one, so there are always more of
 // them than a worker may hold.
 func TestWhatIsLessUrgentIsNotLeftInTheStoreForEver(t *testing.T) {

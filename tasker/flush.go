@@ -132,6 +132,9 @@ func (w *worker) send(f flushed, until time.Time) {
 // means that somebody else was quicker, which needs no look.
 func (w *worker) settleFlush(f flushed) {
 	w.flushing = false
+	if w.moreBehind {
+		w.moreBehind, w.moreWork = false, !w.stopping
+	}
 	w.ahead, w.turnover = min(w.turnover, maxAhead), 0
 	for i, h := range f.batch {
 		if w.held[h.row.ID] != h || h.flight == nil {

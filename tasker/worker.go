@@ -56,17 +56,18 @@ type worker struct {
 	ahead    int // and those before it: so many are started ahead of a slot
 	sweepAt  time.Time
 
-	flushing  bool
-	spare     flushed // slices for the next flush to use
-	purging   bool
-	purgeAt   time.Time
-	mostPurge int // how many tasks are deleted at once
-	claiming  bool
-	mostClaim int              // how many tasks the store is asked for at once
-	unfit     map[ID]time.Time // tasks that could not be taken, and until when they are passed over
-	rounds    int              // how often the store has offered what was taken
-	moreWork  bool             // the store may have more for us
-	claimAt   time.Time        // when to ask it at the latest
+	flushing   bool
+	spare      flushed // slices for the next flush to use
+	purging    bool
+	purgeAt    time.Time
+	mostPurge  int // how many tasks are deleted at once
+	claiming   bool
+	mostClaim  int              // how many tasks the store is asked for at once
+	unfit      map[ID]time.Time // tasks that could not be taken, and until when they are passed over
+	rounds     int              // how often the store has offered what was taken
+	moreWork   bool             // the store may have more for us
+	moreBehind bool             // it may, behind tasks whose claim is under way
+	claimAt    time.Time        // when to ask it at the latest
 
 	stats     stats
 	life      context.Context // ends with the loop, and with it what is read for tasks that are held

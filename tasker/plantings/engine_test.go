@@ -160,5 +160,9 @@ var inTheEngine = []planting{
 		"engine: a place under a limit that a task of ours gives back is not asked for",
 		[]change{{"tasker/share.go", "delete(w.refusedUntil, namespace)", "_ = 0"}},
 		inEngine("TestAWorkerWhoseClaimWasRefusedTakesThePlaceThatItsOwnTaskGivesBack"),
+	}, {
+		"engine: tasks behind those whose claim is under way are not asked for",
+		[]change{{claiming, "w.moreBehind = true", "w.moreBehind = false"}},
+		inEngine("TestABacklogIsWorkedOffWithoutWaitingForAPoll"),
 	},
 }
