@@ -168,7 +168,6 @@ func (w *worker) stored(h *held, at time.Time, released bool) {
 	}
 	if !h.owned {
 		h.owned, h.since = true, w.now
-		w.claimed(h)
 	}
 	switch {
 	case f.append.Change == FinishRow:

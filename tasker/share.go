@@ -116,14 +116,6 @@ func (w *worker) refused(h *held, a *Append) {
 	}
 }
 
-// claimed has the store asked again, where a place may be left: while the claim
-// was under way, the task itself was offered for it.
-func (w *worker) claimed(h *held) {
-	if w.config.ClusterConcurrency[h.row.Namespace] > 0 {
-		w.full[h.key()] = true
-	}
-}
-
 // places is how many tasks may be taken at most, where all templates are of
 // namespaces with a limit for all workers.
 func (w *worker) places(keys []TemplateKey, most int) int {

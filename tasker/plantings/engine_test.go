@@ -138,10 +138,6 @@ var inTheEngine = []planting{
 		[]change{{"tasker/subscribe.go", "\t\tdefault:\n\t\t\tfull = append", "\t\tcase <-time.After(time.Hour):\n\t\t\tfull = append"}},
 		inEngine("TestASubscriberThatBlocksFailsOrPanicsHarmsNobody"),
 	}, {
-		"engine: a place under a limit that is left after a claim is not asked for",
-		[]change{{flushing, "\t\tw.claimed(h)\n", ""}},
-		inEngine("TestPlacesUnderALimitOfTheClusterAreTakenAsSoonAsTheyAreFree"),
-	}, {
 		"engine: a store that cannot give so many tasks in its time is asked for as many again",
 		[]change{{claiming, "w.mostClaim = max(1, min(limit, w.mostClaim)/2)", "_ = limit"}},
 		inEngine("TestTasksThatAreTooMuchForTheStoreAtOnceAreClaimedAndDeletedByAndBy"),

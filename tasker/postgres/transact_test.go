@@ -156,8 +156,8 @@ func TestATransactionWhoseRecordIsRefusedIsDoneAgain(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = store.Append(ctx, []tasker.Append{{
-			Task: id, After: int64(len(log.Records)), WakeIn: -1, Poke: true,
+		_, err = store.Append(ctx, []tasker.Append{{ // without a poke: the worker, if it heard of this, would read it in time
+			Task: id, After: int64(len(log.Records)), WakeIn: -1,
 			Record: tasker.Record{ID: tasker.ID{1}, Events: []tasker.Event{{Kind: tasker.Submitted, Context: log.Records[0].Events[0].Context}}},
 		}})
 		return err
