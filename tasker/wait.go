@@ -50,24 +50,18 @@ func (e *Engine) rests(ctx context.Context, row *Row, above ...ID) (bool, error)
 		return row.State == TaskBlocked, nil
 	}
 	task, err := e.Task(ctx, row.ID)
-	if err != nil {
-		return false, err
+	if err != nil || task.State != TaskWaiting {
+		return false, err // it has gone on since the row was read
 	}
-	var awaited []ID
-	for i := range task.Steps {
-		switch w := task.Steps[i].Wait; {
-		case w == nil:
-		case w.Task.IsZero():
-			return true, nil
-		case !slices.Contains(above, w.Task):
-			awaited = append(awaited, w.Task)
-		}
+	asks := func(s TaskStep) bool { return s.Wait != nil && s.Wait.Task.IsZero() }
+	if slices.ContainsFunc(task.Steps, asks) {
+		return true, nil
 	}
-	const page = 1000
-	for ids := range slices.Chunk(awaited, page) {
-		rows, err := e.store.Rows(ctx, Filter{IDs: ids, Limit: page})
-		if err != nil {
-			return false, err
+	awaited := slices.DeleteFunc(task.awaited(), func(id ID) bool { return slices.Contains(above, id) })
+	for ids := range slices.Chunk(awaited, MaxRows) {
+		rows, err := e.store.Rows(ctx, Filter{IDs: ids, Limit: len(ids)})
+		if err != nil || len(rows) < len(ids) {
+			return false, err // who waits for what is not there any more goes on
 		}
 		for i := range rows {
 			if rests, err := e.rests(ctx, &rows[i], append(above, row.ID)...); !rests {

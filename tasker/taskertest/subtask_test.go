@@ -13,7 +13,7 @@ const trip = `
 namespace_name: shop
 name: trip
 version: 1.0.0
-steps: [{name: book, handler: {callable: book}}]
+steps: [{name: book, handler: {callable: book}}, {name: tell, handler: {callable: book}}]
 `
 
 const car = `
@@ -66,7 +66,7 @@ func tripTemplates(t *testing.T) (all []*template.Template) {
 func tripHandlers(asks bool) tasker.Handlers {
 	return tasker.Handlers{
 		"book": tasker.Step(func(ctx context.Context, _ struct{}) (any, error) {
-			made, err := tasker.Submit(ctx, tasker.Request{Namespace: "cars", Name: "car", Context: map[string]any{}})
+			made, err := tasker.Submit(ctx, tasker.Request{Namespace: "cars", Name: "car", Context: map[string]any{}, IdempotencyKey: tasker.Current(ctx).TaskID.String()})
 			if err != nil {
 				return nil, err
 			}
