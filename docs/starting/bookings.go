@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/tasker-systems/tasker-go/tasker"
 )
@@ -35,14 +36,18 @@ func (b bookings) take(w http.ResponseWriter, r *http.Request) {
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&wanted)
 	wanted.Customer = customer(r)
 	key := r.Header.Get("Idempotency-Key")
-	if err != nil || key == "" {
+	switch {
+	case wanted.Customer == "":
+		say(w, http.StatusUnauthorized, "who are you?")
+		return
+	case err != nil || key == "":
 		say(w, http.StatusBadRequest, "send a booking of at most 64 KiB with an Idempotency-Key")
 		return
 	}
 	made, err := b.engine.Submit(r.Context(), tasker.Request{
 		Namespace: "hotel", Name: "book_room", Context: wanted,
 		// Keys are the customer's own: nobody finds the booking of another.
-		IdempotencyKey: wanted.Customer + "/" + key,
+		IdempotencyKey: url.PathEscape(wanted.Customer) + "/" + key,
 	})
 	var rejected *tasker.Rejected
 	switch {

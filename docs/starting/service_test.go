@@ -109,7 +109,7 @@ func TestTheServiceTakesABookingOnceShowsItToItsCustomerAndStopsGently(t *testin
 	go func() { ended <- run(ctx, url, listener) }()
 	t.Cleanup(stop)
 	ada := client{t, "http://" + listener.Addr().String(), "ada"}
-	eve := client{t, ada.url, "eve"}
+	eve, nobody, sly := client{t, ada.url, "eve"}, client{t, ada.url, ""}, client{t, ada.url, "ada/x"}
 
 	status, first := ada.ask("POST", "/bookings", "1", example)
 	_, again := ada.ask("POST", "/bookings", "1", example)
@@ -129,6 +129,9 @@ func TestTheServiceTakesABookingOnceShowsItToItsCustomerAndStopsGently(t *testin
 		{ada, "POST", "/bookings", "2", `{"room": "12"}`, http.StatusUnprocessableEntity},
 		{ada, "POST", "/bookings", "2", `{`, http.StatusBadRequest},
 		{ada, "POST", "/bookings", "", example, http.StatusBadRequest},
+		{nobody, "POST", "/bookings", "1", example, http.StatusUnauthorized},
+		{sly, "POST", "/bookings", "1", example, http.StatusAccepted},
+		{ada, "POST", "/bookings", "x/1", example, http.StatusAccepted},
 		{eve, "GET", "/bookings/" + first.ID.String(), "", "", http.StatusNotFound},
 		{ada, "GET", "/bookings/x", "", "", http.StatusNotFound},
 		{ada, "GET", "/metrics", "", "", http.StatusOK},
